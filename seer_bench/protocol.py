@@ -1,0 +1,89 @@
+"""Named evaluation protocols: every number that shapes a score, as data, with a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from seer_bench.errors import UsageError
+
+_FIELDS = {"name", "benchmark", "summary", "table", "comparable", "settings"}
+
+
+@dataclass(frozen=True)
+class EvaluationProtocol:
+    """One version of one way to score a policy on a benchmark."""
+
+    name: str
+    """E.g. "calvin-abc-d/v1"."""
+    benchmark: str
+    """Name of the benchmark plugin."""
+    summary: str
+    """One sentence for lists and tables."""
+    table: str
+    """Key of the paper's table that its results belong to, e.g. "table2"."""
+    comparable: str
+    """"yes", or the reason why results do not compare with published numbers."""
+    settings: Mapping[str, Any]
+    """Every number and choice; JSON values only."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over name, benchmark and settings; texts do not count."""
+        return fingerprint({"name": self.name, "benchmark": self.benchmark, "settings": self.settings})
+
+    def to_json(self) -> dict[str, Any]:
+        """The protocol in full, as a manifest keeps it."""
+        return {key: getattr(self, key) for key in sorted(_FIELDS)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, source: str) -> EvaluationProtocol:
+        """Read what `to_json` or a data file holds.
+
+        Raises:
+            UsageError: a field is missing or unknown; `source` is named.
+        """
+        if missing := _FIELDS - set(data):
+            raise UsageError(f"{source}: the protocol lacks {', '.join(sorted(missing))}.")
+        if unknown := set(data) - _FIELDS:
+            raise UsageError(f"{source}: unknown protocol field {', '.join(sorted(unknown))}.")
+        return cls(**data)
+
+
+def fingerprint(tree: object) -> str:
+    """sha256 of a JSON tree in its canonical form (sorted keys, no spaces)."""
+    text = json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_protocols(folder: Path) -> dict[str, EvaluationProtocol]:
+    """Read every `*.yaml` of a folder, one protocol a file.
+
+    Raises:
+        UsageError: a file is not a protocol, or two files hold the same name.
+    """
+    import yaml
+
+    protocols: dict[str, EvaluationProtocol] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        protocol = EvaluationProtocol.from_json(yaml.safe_load(path.read_text()), source=path.name)
+        if protocol.name in protocols:
+            raise UsageError(f"{path.name}: the protocol '{protocol.name}' is defined twice.")
+        protocols[protocol.name] = protocol
+    return protocols
+
+
+def differences(ours: object, theirs: object, *, path: str = "") -> list[str]:
+    """What differs between two JSON trees, one line a leaf: "physics.variant: 'main' here, 'pinned' there"."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        lines = []
+        for key in sorted(ours.keys() | theirs.keys()):
+            where = f"{path}.{key}" if path else str(key)
+            lines += differences(ours.get(key), theirs.get(key), path=where)
+        return lines
+    return [] if ours == theirs else [f"{path}: {ours!r} here, {theirs!r} there"]

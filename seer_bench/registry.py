@@ -1,0 +1,106 @@
+"""Plugins, found through entry points: policies and benchmarks of this package and of anybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from seer_bench.contracts import Benchmark, Policy, PolicyContext
+from seer_bench.errors import MissingExtraError, UnknownNameError, UsageError
+from seer_bench.protocol import EvaluationProtocol
+from seer_bench.verification import AssetInstaller, Verifier
+
+POLICIES = "seer_bench.policies"
+BENCHMARKS = "seer_bench.benchmarks"
+VERIFIERS = "seer_bench.verifiers"
+ASSETS = "seer_bench.assets"
+
+# Packages of ours that an extra brings; a plugin elsewhere names its own in the ImportError it raises.
+_EXTRA_OF = {"pybullet": "calvin", "pybullet_data": "calvin"}
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """Where a plugin comes from."""
+
+    name: str
+    distribution: str
+    version: str
+
+
+def plugins(group: str) -> dict[str, PluginInfo]:
+    """Installed plugins of a group by name, without importing them."""
+    return {ep.name: _info(ep) for ep in entry_points(group=group)}
+
+
+def load_benchmark(name: str) -> Benchmark:
+    """Build the benchmark that is registered as `name`.
+
+    Raises:
+        UnknownNameError: nothing is registered under it.
+        MissingExtraError: its packages are not installed.
+    """
+    factory: Callable[[], Benchmark] = _load(BENCHMARKS, "benchmark", name)
+    return factory()
+
+
+def load_policy(name: str, context: PolicyContext) -> Policy:
+    """Build the policy that is registered as `name`.
+
+    Raises:
+        UnknownNameError: nothing is registered under it.
+        MissingExtraError: its packages are not installed.
+        CheckpointError: the policy refuses the checkpoint.
+    """
+    factory: Callable[[PolicyContext], Policy] = _load(POLICIES, "policy", name)
+    policy = factory(context)
+    if not isinstance(policy, Policy):
+        raise UsageError(f"the plugin '{name}' built {type(policy).__name__}, which is no seer_bench.Policy.")
+    return policy
+
+
+def load_verifier(name: str) -> Verifier:
+    """Build what verifies `name`; raises as `load_benchmark` does."""
+    factory: Callable[[], Verifier] = _load(VERIFIERS, "verifier", name)
+    return factory()
+
+
+def load_assets(name: str) -> AssetInstaller:
+    """Build what installs the files of `name`; raises as `load_benchmark` does."""
+    factory: Callable[[], AssetInstaller] = _load(ASSETS, "asset set", name)
+    return factory()
+
+
+def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:
+    """The protocol of that name, or the benchmark's default.
+
+    Raises:
+        UnknownNameError: the benchmark has no such protocol.
+    """
+    protocols = benchmark.protocols()
+    wanted = name or benchmark.default_protocol
+    if wanted not in protocols:
+        raise UnknownNameError(f"{benchmark.name} protocol", wanted, protocols)
+    return protocols[wanted]
+
+
+def _load(group: str, kind: str, name: str) -> Any:
+    """Import a plugin's factory."""
+    found = {ep.name: ep for ep in entry_points(group=group)}
+    if name not in found:
+        raise UnknownNameError(kind, name, found, hint="List them with: seer-bench list")
+    try:
+        return found[name].load()
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module in _EXTRA_OF:
+            raise MissingExtraError(f"the {kind} '{name}'", module, _EXTRA_OF[module]) from error
+        raise
+
+
+def _info(ep: EntryPoint) -> PluginInfo:
+    """Name and version of the distribution that declares an entry point."""
+    dist = ep.dist
+    return PluginInfo(ep.name, dist.name if dist else "unknown", dist.version if dist else "unknown")

@@ -1,0 +1,72 @@
+"""The contracts of `seer-bench verify` and `seer-bench assets`: proofs of parity, and files that are fetched once.
+
+Plugins are found through the entry points `seer_bench.verifiers` and `seer_bench.assets`, under the name of the
+benchmark or policy that they belong to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+Status = Literal["identical", "round-off", "different", "skipped"]
+
+EXIT_CODES: dict[Status, int] = {"identical": 0, "skipped": 0, "different": 1, "round-off": 3}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the comparison of one record gave."""
+
+    record: str
+    kind: str
+    status: Status
+    """"round-off": equal but for differences that another processor explains; "skipped": an unknown kind."""
+    compared: str
+    """How much was compared, e.g. "24 rollouts, 2,880 steps, 1.2 M numbers"."""
+    largest: float | None = None
+    """Largest absolute difference; None where nothing numeric was compared."""
+    detail: str = ""
+    """From which step on it differs, or why it was skipped."""
+
+
+class Verifier(Protocol):
+    """Replays recordings and compares."""
+
+    def facts(self) -> dict[str, str]:
+        """Versions, renderer and drivers under which the comparison runs."""
+
+    def verify(self, golden: Path | None, *, against: str | None) -> Iterator[Verdict]:
+        """Compare record by record.
+
+        Args:
+            golden: folder with an `index.json`; None for a small packaged set.
+            against: name of a backend to run live beside our own instead of recordings.
+
+        Raises:
+            UsageError: the folder is no recording folder, or there is no such backend.
+            AssetError: assets are missing or altered.
+        """
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done and how much there is."""
+
+
+class AssetInstaller(Protocol):
+    """Fetches files once, each pinned by its sha256."""
+
+    def install(self, source: Path | None, progress: Progress) -> Path:
+        """Install from a directory or archive, or by download where `source` is None; the folder they lie in now.
+
+        Raises:
+            AssetError: the download failed, or a file is missing or altered.
+        """
+
+
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """1 if any record differs, else 3 if any is equal up to round-off only, else 0."""
+    codes = {EXIT_CODES[verdict.status] for verdict in verdicts}
+    return 1 if 1 in codes else max(codes, default=0)

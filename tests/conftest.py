@@ -1,0 +1,31 @@
+"""Fixtures that the whole suite shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Recordings and assets beside the checkout; the test skips where they are absent."""
+    path = Path(__file__).resolve().parents[2] / "shared"
+    if not path.is_dir():
+        pytest.skip(f"needs the recordings folder {path.name}/ beside the checkout")
+    return path
+
+
+@pytest.fixture
+def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the plugins of `fakes/tally_plugins.py` as a distribution of their own, found by entry points."""
+    site = tmp_path / "site"
+    info = site / "tally_plugins-0.3.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tally-plugins\nVersion: 0.3\n")
+    (info / "entry_points.txt").write_text(
+        "[seer_bench.benchmarks]\ntally = tally_plugins:TallyBenchmark\n"
+        "[seer_bench.policies]\nadd = tally_plugins:AddPolicy\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "fakes"))

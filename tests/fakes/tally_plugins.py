@@ -1,0 +1,130 @@
+"""A benchmark and a policy that need no simulator: an agent adds numbers until each of two targets is reached."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from seer_bench import (
+    ActionSpec,
+    EvaluationProtocol,
+    ImageSpec,
+    Interface,
+    InvalidActionError,
+    Policy,
+    PolicySpec,
+    SimulatorState,
+    StepResult,
+    Subtask,
+    Unit,
+    VectorSpec,
+)
+
+ACTION = ActionSpec("tally", 2, "none", None, None, None, 1)
+FIELDS = {"total": VectorSpec(1, "sum so far"), "picture": ImageSpec(4, 6)}
+
+
+def protocol(name: str = "tally/v1", **settings: object) -> EvaluationProtocol:
+    defaults = {"count": 6, "limit": 5, "chain": {"count": 6, "length": 2}}
+    return EvaluationProtocol(name, "tally", "adding numbers", "table2", "yes", defaults | settings)
+
+
+class TallyEnv:
+    """Unit i asks for sums of i + 1 and then i + 2; every step costs one of `limit` tries."""
+
+    renderer = "none"
+
+    def __init__(self, spec: EvaluationProtocol) -> None:
+        self.spec, self.closed = spec, False
+
+    def begin(self, unit: Unit) -> Subtask:
+        self.index, self.total, self.steps, self.goal = unit.index, 0.0, 0, 0
+        return self._subtask()
+
+    def _subtask(self) -> Subtask:
+        return Subtask(self.goal, f"sum_{self.goal}", f"reach {self.index + 1 + self.goal}")
+
+    def advance(self, action: np.ndarray) -> StepResult:
+        if not np.isfinite(action).all():
+            raise InvalidActionError("not finite")
+        self.total += float(action[0])
+        self.steps += 1
+        solved = self.total >= self.index + 1 + self.goal
+        if not solved and self.steps < self.spec.settings["limit"]:
+            return StepResult(False, False, None)
+        self.steps, self.goal = 0, self.goal + 1
+        return StepResult(solved, True, self._subtask() if solved and self.goal < 2 else None)
+
+    def observe(self, fields: object) -> dict[str, np.ndarray]:
+        everything = {"total": np.array([self.total]), "picture": np.full((4, 6, 3), int(self.total), np.uint8)}
+        return {name: everything[name] for name in fields}
+
+    def state(self) -> SimulatorState:
+        zero = np.zeros(3)
+        return SimulatorState(f"sum_{self.goal}", {}, {"total": self.total}, zero, zero, zero, zero, 1.0, frozenset())
+
+    def film(self, size: int) -> dict[str, np.ndarray]:
+        return {"main": np.full((size, size, 3), min(255, int(20 * self.total)), np.uint8)}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TallyBenchmark:
+    name = "tally"
+    default_protocol = "tally/v1"
+
+    def protocols(self) -> dict[str, EvaluationProtocol]:
+        return {p.name: p for p in (protocol(), protocol("tally/v2", limit=9))}
+
+    def backends(self) -> tuple[str, ...]:
+        return ("own",)
+
+    def interface(self, spec: EvaluationProtocol) -> Interface:
+        return Interface(self.name, FIELDS, ACTION)
+
+    def units(self, spec: EvaluationProtocol) -> list[Unit]:
+        return [Unit(f"{spec.name}:unit={i}", i) for i in range(spec.settings["count"])]
+
+    def make_env(self, spec: EvaluationProtocol, *, cameras: str, backend: str) -> TallyEnv:
+        return TallyEnv(spec)
+
+    def probe(self, spec: EvaluationProtocol, *, cameras: bool, backend: str) -> dict[str, str]:
+        return {"physics": hashlib.sha256(b"tally").hexdigest()}
+
+    def facts(self) -> dict[str, str]:
+        return {"tally": "1"}
+
+
+class AddPolicy(Policy):
+    """Adds the option `step` (1 by default); `fault` names a way to misbehave."""
+
+    def __init__(self, context) -> None:
+        self.step = float(context.options.get("step", "1"))
+        self.fault = context.options.get("fault", "")
+        self.spec = PolicySpec({"total": FIELDS["total"]}, ACTION, chunk=int(context.options.get("chunk", "1")))
+        self.calls: list[str] = []
+
+    def begin(self, slots, units) -> None:
+        self.calls.append(f"begin {units[0].slug}")
+
+    def reset(self, slots, instructions, seeds) -> None:
+        self.calls.append(f"reset {instructions[0]}")
+        if self.fault == "interrupt" and instructions[0] == "reach 4":
+            raise KeyboardInterrupt
+
+    def act(self, slots, observations) -> np.ndarray:
+        self.calls.append("act")
+        answer = np.full((1, self.spec.chunk, 2), self.step, dtype=np.float32)
+        if self.fault == "nan":
+            answer[0, 0, 1] = np.nan
+        if self.fault == "shape":
+            return answer[0]
+        if self.fault == "raise":
+            raise RuntimeError("weights on fire")
+        if self.fault == "integers":
+            return answer.astype(int)
+        if self.fault == "dtype" and observations["total"][0, 0] > 0:
+            return answer.astype(np.float64)
+        return answer

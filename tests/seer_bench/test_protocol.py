@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seer_bench import EvaluationProtocol, UsageError
+from seer_bench.protocol import differences, load_protocols
+from tests.fakes.tally_plugins import protocol
+
+
+def test_the_fingerprint_follows_the_numbers_and_not_the_texts():
+    base = protocol()
+    assert protocol().fingerprint == base.fingerprint
+    assert protocol(limit=6).fingerprint != base.fingerprint
+    assert protocol("tally/v3").fingerprint != base.fingerprint
+    reworded = EvaluationProtocol.from_json(base.to_json() | {"summary": "other words"}, source="test")
+    assert reworded.fingerprint == base.fingerprint
+
+
+def test_json_round_trip():
+    assert EvaluationProtocol.from_json(protocol().to_json(), source="test") == protocol()
+
+
+@pytest.mark.parametrize(("change", "words"), [({"summary": None}, "lacks summary"), ({"flip": 1}, "unknown .* flip")])
+def test_a_protocol_with_missing_or_unknown_fields_is_refused(change, words):
+    data = {k: v for k, v in (protocol().to_json() | change).items() if v is not None}
+    with pytest.raises(UsageError, match=words):
+        EvaluationProtocol.from_json(data, source="somewhere.yaml")
+
+
+def test_differences_name_the_leaf_and_both_values():
+    lines = differences({"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"b": 2, "c": [1, 2]}, "e": 3})
+    assert lines == ["a.b: 1 here, 2 there", "e: None here, 3 there"]
+    assert differences({"a": 1}, {"a": 1}) == []
+
+
+def test_a_folder_with_the_same_protocol_twice_is_refused(tmp_path: Path):
+    text = "name: p\nbenchmark: b\nsummary: s\ntable: t\ncomparable: 'yes'\nsettings: {n: 1}\n"
+    (tmp_path / "one.yaml").write_text(text)
+    assert list(load_protocols(tmp_path)) == ["p"]
+    (tmp_path / "two.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"two\.yaml.*twice"):
+        load_protocols(tmp_path)

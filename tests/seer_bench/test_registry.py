@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from seer_bench import MissingExtraError, PolicyContext, UnknownNameError, UsageError
+from seer_bench.registry import BENCHMARKS, POLICIES, find_protocol, load_benchmark, load_policy, plugins
+from tests.fakes.tally_plugins import ACTION, FIELDS, Interface, protocol
+
+CONTEXT = PolicyContext(Interface("tally", FIELDS, ACTION), protocol())
+
+
+def test_our_own_plugins_are_found():
+    assert {"calvin"} <= set(plugins(BENCHMARKS))
+    assert {"expert", "random", "replay"} <= set(plugins(POLICIES))
+
+
+@pytest.mark.usefixtures("tally")
+def test_plugins_of_another_distribution_are_found_with_its_version():
+    info = plugins(POLICIES)["add"]
+    assert (info.distribution, info.version) == ("tally-plugins", "0.3")
+    assert load_benchmark("tally").name == "tally"
+    assert load_policy("add", CONTEXT).spec.chunk == 1
+
+
+def test_an_unknown_name_offers_close_ones_and_the_command_that_lists_them():
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'expert'.*seer-bench list"):
+        load_policy("exprt", CONTEXT)
+
+
+def test_an_unknown_protocol_offers_close_ones():
+    with pytest.raises(UnknownNameError, match="Did you mean 'calvin-abc-d/seer-v1'"):
+        find_protocol(load_benchmark("calvin"), "calvin-abc-d/seerv1")
+    assert find_protocol(load_benchmark("calvin"), None).name == "calvin-abc-d/v1"
+
+
+@pytest.mark.usefixtures("tally")
+def test_a_plugin_that_builds_no_policy_is_refused(monkeypatch):
+    import tally_plugins
+
+    monkeypatch.setattr(tally_plugins, "AddPolicy", lambda context: object())
+    with pytest.raises(UsageError, match="built object, which is no"):
+        load_policy("add", CONTEXT)
+
+
+def test_a_missing_simulator_names_the_pip_command(monkeypatch):
+    for module in [name for name in sys.modules if name.startswith(("calvin_benchmark", "pybullet"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pybullet", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'seer-bench\[calvin\]'"):
+        load_benchmark("calvin")

@@ -1,0 +1,8 @@
+"""Statistics of success rates and chains: pure functions on counts, with their limits in words."""
+
+from __future__ import annotations
+
+from seer_bench.stats.chains import bootstrap_mean, chain_rates
+from seer_bench.stats.proportions import Interval, rate_bounds, wilson
+
+__all__ = ["Interval", "bootstrap_mean", "chain_rates", "rate_bounds", "wilson"]

@@ -1,0 +1,102 @@
+"""Chains of subtasks: rates by position and the uncertainty of their average length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seer_bench.stats.proportions import Interval, check_confidence
+
+# Up to so many distinct scores a resample is drawn as counts of each score instead of one by one.
+_FEW_SCORES = 32
+# Resampled values held in memory at once (32 MiB of int64 indices and float64 values together).
+_BLOCK = 1 << 21
+
+
+def chain_rates(*, solved: Sequence[int] | NDArray[np.integer[Any]], length: int) -> NDArray[np.float64]:
+    """Share of chains in which at least i subtasks were solved, for i = 1 .. length.
+
+    The sum of the rates is the average length. Without chains every rate is NaN: there is nothing to report.
+
+    Args:
+        solved: (n,) solved subtasks of each chain, 0 .. length.
+        length: subtasks in a chain, at least 1.
+
+    Returns:
+        (length,) float64, never increasing.
+
+    Raises:
+        ValueError: `solved` is not such an array.
+    """
+    counts = np.asarray(solved)
+    if length < 1:
+        raise ValueError(f"length is {length}; it must be at least 1")
+    if counts.ndim != 1 or (counts.size and not np.issubdtype(counts.dtype, np.integer)):
+        raise ValueError(f"solved is {counts.dtype} {counts.shape}; expected integers (n,)")
+    if counts.size == 0:
+        return np.full(length, np.nan)
+    if counts.min() < 0 or counts.max() > length:
+        raise ValueError(f"solved reaches from {counts.min()} to {counts.max()}; expected 0 to {length}")
+    return np.array([np.mean(counts >= position) for position in range(1, length + 1)])
+
+
+def bootstrap_mean(
+    *,
+    values: Sequence[float] | NDArray[Any],
+    confidence: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap interval of a mean over chains (Efron and Tibshirani 1993, chapter 13).
+
+    Chains are drawn with replacement, `resamples` times as many as there are; the ends are quantiles of the means.
+    Subtasks of one chain depend on one another, so the chain is what is drawn. The same values in any order, with
+    the same seed, give the same interval; the global random state is neither read nor changed.
+
+    - With fewer than two values there is no spread to draw from: both ends are NaN.
+    - Where all values are equal, both ends are that value. This is a limit of the method and no certainty: show n.
+    - With few values (n < 20, say) the interval is too narrow.
+
+    Args:
+        values: (n,) scores, one a chain, e.g. the number of solved subtasks.
+        confidence: share of intervals that hold the true mean, for large n.
+        resamples: how many samples are drawn; memory does not grow with n times `resamples`.
+        seed: of this function's own generator.
+
+    Raises:
+        ValueError: values are not finite or have more than one axis; confidence or resamples make no sense.
+    """
+    check_confidence(confidence)
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples}; it must be at least 1")
+    scores = np.sort(np.asarray(values, dtype=np.float64))
+    if scores.ndim != 1 or not np.isfinite(scores).all():
+        raise ValueError(f"values have the shape {scores.shape} or are not finite; expected finite numbers (n,)")
+    if scores.size < 2:
+        return Interval(np.nan, np.nan)
+    if scores[0] == scores[-1]:
+        return Interval(float(scores[0]), float(scores[0]))
+    means = _resampled_means(scores, resamples, np.random.default_rng(seed))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def _resampled_means(scores: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Means of `resamples` samples drawn with replacement, in blocks of bounded memory."""
+    n = scores.size
+    distinct, counts = np.unique(scores, return_counts=True)
+    few = distinct.size <= _FEW_SCORES
+    block = max(1, _BLOCK // (distinct.size if few else n))
+    means = np.empty(resamples)
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        if few:
+            drawn = rng.multinomial(n, counts / n, size=size)
+            means[start : start + size] = drawn @ distinct / n
+        else:
+            means[start : start + size] = scores[rng.integers(n, size=(size, n))].mean(axis=1)
+    return means

@@ -1,0 +1,78 @@
+"""Success rates: how sure a share of successes is, and what errors could have made of it."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+
+class Interval(NamedTuple):
+    """Two ends of a range, both included."""
+
+    low: float
+    high: float
+
+
+def wilson(*, successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Wilson score interval of a success rate, without continuity correction.
+
+    With the observed rate p = successes / n and the normal quantile z for `confidence`, the ends are
+
+        (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
+
+    It stays inside [0, 1] and keeps its width where all units succeed or all fail, unlike the textbook p -+ z s.
+    With n = 0 nothing is known about the rate, so the interval is (0, 1). Units count as independent.
+
+    Raises:
+        ValueError: not 0 <= successes <= n, or not 0 < confidence < 1.
+    """
+    _check_counts(successes, n)
+    check_confidence(confidence)
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    rate = successes / n
+    centre = rate + z * z / (2 * n)
+    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At the edges the formula gives exactly 0 or 1; say so without the rounding.
+    low = 0.0 if successes == 0 else (centre - spread) / scale
+    high = 1.0 if successes == n else (centre + spread) / scale
+    return Interval(low, high)
+
+
+def rate_bounds(*, successes: int, n: int, errors: int) -> Interval:
+    """The success rate if every error had been a failure, and if every one had been a success.
+
+    This is no confidence interval: it says how far the excluded units could have moved the rate, whatever made
+    them fail. Without errors both ends are the rate itself; with no unit at all they are (0, 1). The bounds of an
+    average chain length are the sums of those of its positions.
+
+    Args:
+        successes: scored units that succeeded.
+        n: scored units, errors not among them.
+        errors: units that were excluded because the infrastructure failed.
+
+    Raises:
+        ValueError: not 0 <= successes <= n, or errors < 0.
+    """
+    _check_counts(successes, n)
+    if errors < 0:
+        raise ValueError(f"errors is {errors}; it must not be negative")
+    total = n + errors
+    if total == 0:
+        return Interval(0.0, 1.0)
+    return Interval(successes / total, (successes + errors) / total)
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a confidence level outside (0, 1)."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1, e.g. 0.95")
+
+
+def _check_counts(successes: int, n: int) -> None:
+    """Refuse counts that cannot be."""
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes is {successes} and n is {n}; expected 0 <= successes <= n")

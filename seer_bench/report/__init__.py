@@ -1,0 +1,17 @@
+"""Tables, progress and summaries: the only place that words or formats a result. Nothing here runs anything."""
+
+from __future__ import annotations
+
+from seer_bench.report.build import Report, build_report, print_report, report_json, write_report
+from seer_bench.report.progress import monitor_for
+from seer_bench.report.summary import print_summary
+
+__all__ = [
+    "Report",
+    "build_report",
+    "monitor_for",
+    "print_report",
+    "print_summary",
+    "report_json",
+    "write_report",
+]

@@ -1,0 +1,92 @@
+"""The paper's numbers: typed, and checked against their own arithmetic when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from seer_bench.errors import UsageError
+
+_RATE_ROUNDING = 0.05
+"""Rates are printed with one decimal, so each may be off by this many percent."""
+_LENGTH_ROUNDING = 0.005
+"""Average lengths are printed with two decimals."""
+
+
+@dataclass(frozen=True)
+class PaperChainRow:
+    """One method's row in a table of chains."""
+
+    method: str
+    rates: tuple[float | None, ...]
+    """Percent of chains with at least 1, 2, ... solved subtasks; None where the paper's text is not legible."""
+    average_length: float | None
+    """Mean number of solved subtasks a chain; None where not legible."""
+
+
+@dataclass(frozen=True)
+class PaperChainTable:
+    """A table of chains as the paper prints it."""
+
+    key: str
+    """E.g. "table2"; what `EvaluationProtocol.table` refers to."""
+    title: str
+    metric: str
+    """What the numbers are, in the paper's sense."""
+    rows: tuple[PaperChainRow, ...]
+
+    @property
+    def length(self) -> int:
+        """Number of subtasks in a chain."""
+        return len(self.rows[0].rates)
+
+
+@cache
+def load_chain_table(key: str) -> PaperChainTable:
+    """The packaged table of chains called `key`.
+
+    Raises:
+        UsageError: there is no such table, or its numbers contradict one another.
+    """
+    source = "tables.yaml"
+    tree = yaml.safe_load((files("seer_bench.report") / "paper" / source).read_text(encoding="utf-8"))
+    if key not in tree:
+        raise UsageError(f"{source} holds no table '{key}'; it holds {', '.join(tree)}.")
+    return parse_chain_table(key, tree[key], source=source)
+
+
+def parse_chain_table(key: str, data: Mapping[str, Any], *, source: str) -> PaperChainTable:
+    """Read one table of chains and check that every average length is the sum of its rates.
+
+    Raises:
+        UsageError: naming `source`, the row, the printed and the computed value.
+    """
+    expected = [*(str(i + 1) for i in range(len(data["columns"]) - 1)), "avg_len"]
+    if data["columns"] != expected:
+        raise UsageError(f"{source}: {key} has the columns {data['columns']}; a table of chains has {expected}.")
+    if not data["rows"]:
+        raise UsageError(f"{source}: {key} has no rows.")
+    rows = tuple(_row(key, row["method"], row["values"], len(expected), source) for row in data["rows"])
+    return PaperChainTable(key, data["title"], data["metric"], rows)
+
+
+def _row(key: str, method: str, values: Sequence[float | None], columns: int, source: str) -> PaperChainRow:
+    """One row, refused where the average length is not the sum of the rates within rounding."""
+    if len(values) != columns:
+        raise UsageError(f"{source}: {key}, row '{method}' has {len(values)} values for {columns} columns.")
+    *rates, average = values
+    known = [rate for rate in rates if rate is not None]
+    if average is not None and len(known) == len(rates):
+        computed = sum(known) / 100
+        slack = len(rates) * _RATE_ROUNDING / 100 + _LENGTH_ROUNDING
+        if abs(computed - average) > slack + 1e-9:
+            raise UsageError(
+                f"{source}: {key}, row '{method}' gives an average length of {average}, but its rates sum to "
+                f"{computed:.3f}; rounding explains a difference of at most {slack:.4f}."
+            )
+    return PaperChainRow(method, tuple(rates), average)

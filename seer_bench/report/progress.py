@@ -1,0 +1,129 @@
+"""Live progress of a session: a panel that redraws itself on a terminal, sparse lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from seer_bench.contracts import UnitResult
+from seer_bench.monitor import Monitor
+from seer_bench.protocol import EvaluationProtocol
+from seer_bench.report.tally import Tally, chain_length
+
+_REDRAW_S = 0.25
+_LINE_S = 10.0
+_LINE_SHARE = 0.02
+"""Lines come at most every ten seconds, and at most every fiftieth of the time since the start: a run of a day
+leaves a few hundred lines."""
+
+Clock = Callable[[], float]
+Facts = Sequence[tuple[str, str]]
+
+
+def monitor_for(console: Console) -> Monitor:
+    """The progress display that suits where `console` writes."""
+    return LiveMonitor(console) if console.is_terminal else LineMonitor(console)
+
+
+class _TallyMonitor:
+    """Keeps the tally; subclasses show it."""
+
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._tally = Tally(1, 0, (), clock)
+
+    def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
+        """Begin counting; what was recorded before counts as done, not as speed."""
+        self._tally = Tally(chain_length(protocol), total, recorded, self._clock)
+
+    def stepped(self, steps: int) -> None:
+        """Count control steps."""
+        self._tally.steps += steps
+        self._tick()
+
+    def finished(self, result: UnitResult) -> None:
+        """Count an attempt."""
+        self._tally.add(result)
+        self._tick()
+
+    def _tick(self) -> None:
+        """Show the tally if it is time to."""
+        raise NotImplementedError
+
+
+class LiveMonitor(_TallyMonitor):
+    """A panel that is redrawn in place a few times a second, between two steps and never in a thread."""
+
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        super().__init__(console, clock)
+        self._live = Live(console=console, auto_refresh=False)
+        self._drawn_at = 0.0
+
+    def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
+        """Draw the panel for the first time."""
+        super().started(protocol, total, recorded)
+        self._live.start()
+        self._draw()
+
+    def closed(self) -> None:
+        """Leave the last state of the panel on the screen."""
+        self._draw(final=True)
+        self._live.stop()
+
+    def _tick(self) -> None:
+        if self._clock() - self._drawn_at >= _REDRAW_S:
+            self._draw()
+
+    def _draw(self, final: bool = False) -> None:
+        """Redraw the panel."""
+        self._drawn_at = self._clock()
+        self._live.update(panel(self._tally.facts(final=final)), refresh=True)
+
+
+class LineMonitor(_TallyMonitor):
+    """One line now and then: the first, the last, and sparse ones between."""
+
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        super().__init__(console, clock)
+        self._printed_at = 0.0
+
+    def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
+        """Print the first line."""
+        super().started(protocol, total, recorded)
+        self._print()
+
+    def closed(self) -> None:
+        """Print the last line."""
+        self._print(final=True)
+
+    def _tick(self) -> None:
+        pause = max(_LINE_S, _LINE_SHARE * self._tally.elapsed)
+        if self._clock() - self._printed_at >= pause:
+            self._print()
+
+    def _print(self, final: bool = False) -> None:
+        """Print the state as one line, whatever the width."""
+        self._printed_at = self._clock()
+        self._console.print(Text(line(self._tally.facts(final=final))), soft_wrap=True)
+
+
+def panel(facts: Facts) -> Table:
+    """The state of a session as two columns of names and values."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    for name, value in facts:
+        style = "bold yellow" if name == "errors" and value != "0" else ""
+        grid.add_row(name, Text(value, style=style))
+    return grid
+
+
+def line(facts: Facts) -> str:
+    """The state of a session as one line."""
+    return " | ".join(f"{name} {value}" for name, value in facts)

@@ -1,0 +1,55 @@
+"""The few lines that end a session."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from seer_bench.report.chains import base_label, scored
+from seer_bench.report.document import counted, plain
+from seer_bench.report.tally import chain_facts, chain_length, rate_facts
+from seer_bench.store import RunData, read_run
+
+
+def print_summary(path: Path, console: Console, *, interrupted: bool = False) -> None:
+    """Print score, n, errors, where the records are, and what to do next.
+
+    Args:
+        path: the run directory, which may hold units of earlier sessions too; all of them count.
+        console: where to print.
+        interrupted: the session was stopped before all of its units were played.
+
+    Raises:
+        StoreError: the directory cannot be read.
+    """
+    for line in summary_lines(read_run(path), interrupted=interrupted):
+        console.print(Text(line), soft_wrap=True)
+
+
+def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
+    """The lines of `print_summary`."""
+    results = scored(run.results.values())
+    errors = len(run.results) - len(results)
+    failed = sum(result.outcome == "failure" for result in results)
+    lines = [
+        plain(f"{base_label(run.manifest)} on {run.manifest.protocol.name}: {counted(len(results), 'unit')} scored")
+    ]
+    if results:
+        solved, length = [result.solved for result in results], chain_length(run.manifest.protocol)
+        facts = chain_facts(solved, length) if length > 1 else rate_facts(solved)
+        lines += [f"{name} {value}" for name, value in facts]
+    if errors:
+        lines.append(
+            f"{counted(errors, 'unit')} without an outcome: the infrastructure failed; the same command retries"
+        )
+    if interrupted:
+        lines.append("interrupted; the same command continues")
+    folder = plain(shlex.quote(str(run.path)))
+    lines.append(f"records: {plain(str(run.path))}")
+    lines.append(f"next: seer-bench report {folder}")
+    if failed:
+        lines.append(f"      seer-bench video {folder}   (films the {counted(failed, 'unit')} that failed)")
+    return lines

@@ -1,0 +1,1 @@
+"""One module a format; each renders a `Document` and decides nothing about its content."""

@@ -1,0 +1,47 @@
+"""A report as Markdown, for a repository or an issue."""
+
+from __future__ import annotations
+
+import re
+
+from seer_bench.report.document import Cell, Document, Table
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+
+
+def render(document: Document) -> str:
+    """The whole page."""
+    parts = [f"# {escape(document.title)}", escape(document.lead)]
+    for i, table in enumerate(document.tables):
+        parts += [f"## {escape(table.title)}", _table(table)]
+        if i == 0:
+            parts.append("\n".join(f"{n}. {escape(note)}" for n, note in enumerate(document.notes, start=1)))
+    if document.problems:
+        parts += ["## Not reported", "\n".join(f"- {escape(problem)}" for problem in document.problems)]
+    if document.hint:
+        parts.append(escape(document.hint))
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, HTML tags and table bars included."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def _table(table: Table) -> str:
+    """A table with bars; Markdown knows no lines between groups of rows."""
+    heads = [f"{escape(c.heading)}{_small(c.subheading)}" for c in table.columns]
+    rules = ["---:" if c.align == "right" else ":---" for c in table.columns]
+    rows = [[_cell(cell) for cell in row] for group in table.groups for row in group]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rules, *rows])
+
+
+def _cell(cell: Cell) -> str:
+    """The value, the marks of its notes, and the detail below."""
+    marks = f"<sup>{','.join(str(n) for n in cell.notes)}</sup>" if cell.notes else ""
+    return f"{escape(cell.text)}{marks}{_small(cell.detail)}"
+
+
+def _small(text: str) -> str:
+    """Small text below, or nothing."""
+    return f"<br><sub>{escape(text)}</sub>" if text else ""

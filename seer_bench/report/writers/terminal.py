@@ -1,0 +1,98 @@
+"""A report for a terminal of any width."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table, shorten
+
+_ROOMY = 110
+"""Columns from which details are shown that a narrow terminal has no room for."""
+_WIDE = 140
+"""Columns from which nothing has to be folded."""
+_NAME = 25
+"""Columns for the name of a row; the longest protocol name has as many."""
+_WIDE_NAME = 44
+"""The same on a wide terminal."""
+_SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
+
+
+def print_document(document: Document, console: Console) -> None:
+    """Print every part; texts are never read as rich markup."""
+    console.print(Text(document.title, style="bold"))
+    console.print(Text(document.lead, style="dim"))
+    for i, table in enumerate(document.tables):
+        console.print()
+        console.print(Text(table.title, style="bold"))
+        console.print(_render(table, console.width))
+        if i == 0:
+            for number, note in enumerate(document.notes, start=1):
+                console.print(_hanging(_superscript((number,)), Text(note, style="dim")))
+    for problem in document.problems:
+        console.print(_hanging("!", Text(problem, style="yellow")))
+    if document.hint:
+        console.print()
+        console.print(Text(document.hint))
+
+
+def _render(table: Table, width: int) -> RichTable:
+    """The table with what fits into `width` columns."""
+    folded = [i for i, column in enumerate(table.columns) if column.fold and width < _WIDE]
+    shown = [i for i in range(len(table.columns)) if i not in folded]
+    rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for i in shown:
+        column = table.columns[i]
+        # Only the first column never wraps: its texts are cut to size, the others' are short.
+        rich.add_column(_heading(column), justify=column.align, overflow="fold", no_wrap=i == 0)
+    for group in table.groups:
+        for row in group:
+            cells = [_cell(row[i], table.columns[i], width) for i in shown]
+            cells[0] = _first(row, folded, width)
+            rich.add_row(*cells)
+        rich.add_section()
+    return rich
+
+
+def _heading(column: Column) -> Text:
+    """The heading; protocol names below it break at their slash."""
+    text = Text(shorten(column.heading, 32))
+    if column.subheading:
+        text.append("\n" + column.subheading.replace("/", "/\n"), style="dim")
+    return text
+
+
+def _first(row: Row, folded: list[int], width: int) -> Text:
+    """The row's name, shortened to what the width leaves, with the folded cells below."""
+    space = _NAME if width < _WIDE else _WIDE_NAME
+    marks = _superscript(row[0].notes)
+    text = Text(shorten(row[0].text, space - len(marks)) + marks)
+    for i in folded:
+        if row[i].text != ABSENT:
+            text.append("\n" + shorten(row[i].text, space), style="dim")
+    return text
+
+
+def _cell(cell: Cell, column: Column, width: int) -> Text:
+    """The value with its detail below, where the column wants it shown."""
+    text = Text(cell.text)
+    text.append(_superscript(cell.notes))
+    if cell.detail and (column.detail == "always" or (column.detail == "roomy" and width >= _ROOMY)):
+        text.append("\n" + cell.detail, style="dim")
+    return text
+
+
+def _superscript(numbers: tuple[int, ...]) -> str:
+    """The marks of notes as raised digits, e.g. "¹˒²"."""
+    return ",".join(str(number) for number in numbers).translate(_SUPERSCRIPTS)
+
+
+def _hanging(mark: str, text: Text) -> RichTable:
+    """A paragraph that hangs behind its mark."""
+    grid = RichTable.grid(padding=(0, 1))
+    grid.add_column(width=3, justify="right")
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(mark), text)
+    return grid

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seer_bench.errors import UsageError
+from seer_bench.report.paper_tables import load_chain_table, parse_chain_table
+
+
+def chain_table(*values: list[float | None]) -> dict:
+    rows = [{"method": f"m{i}", "values": row} for i, row in enumerate(values)]
+    return {"title": "T", "metric": "M", "columns": ["1", "2", "avg_len"], "rows": rows}
+
+
+def test_table2_holds_the_paper_rows_in_order():
+    table = load_chain_table("table2")
+    assert [row.method for row in table.rows] == [
+        "RoboFlamingo",
+        "SuSIE",
+        "GR-1",
+        "3D Diffuser Actor",
+        "Seer (w/o pretrain)",
+        "Seer",
+    ]
+    assert table.rows[-1].rates == (94.4, 87.2, 79.9, 72.2, 64.3)
+    assert table.rows[-1].average_length == 3.98
+    assert table.length == 5
+
+
+def test_tables_carry_every_number_of_their_source(shared: Path):
+    ours = yaml.safe_load((files("seer_bench.report") / "paper" / "tables.yaml").read_text())
+    assert ours == yaml.safe_load((shared / "paper" / "tables.yaml").read_text())
+
+
+@pytest.mark.parametrize("key", ["table2", "table3a", "table3b"])
+def test_every_table_of_chains_adds_up(key: str):
+    tree = yaml.safe_load((files("seer_bench.report") / "paper" / "tables.yaml").read_text())[key]
+    rows = [{"method": str(i), "values": row["values"]} for i, row in enumerate(tree["rows"])]
+    assert parse_chain_table(key, {**tree, "metric": "", "rows": rows}, source="tables.yaml").length == 5
+
+
+def test_rounding_is_allowed_and_more_is_refused():
+    # 60.05 + 40.05 could be printed as 60.1 + 40.1 = 1.002, with 1.00 or 1.01 beside it.
+    assert parse_chain_table("t", chain_table([60.1, 40.1, 1.0]), source="x").rows[0].average_length == 1.0
+    with pytest.raises(UsageError, match=r"x: t, row 'm0' gives an average length of 1\.1, .* sum to 1\.002"):
+        parse_chain_table("t", chain_table([60.1, 40.1, 1.1]), source="x")
+
+
+def test_illegible_numbers_stay_unknown_and_are_not_summed():
+    row = parse_chain_table("t", chain_table([None, 40.0, 3.0]), source="x").rows[0]
+    assert row.rates == (None, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({**chain_table(), "columns": ["1", "avg_len", "2"]}, "columns"),
+        (chain_table(), "no rows"),
+        (chain_table([1.0, 2.0]), "2 values for 3 columns"),
+    ],
+)
+def test_other_shapes_are_refused(data: dict, message: str):
+    with pytest.raises(UsageError, match=message):
+        parse_chain_table("t", data, source="x")
+
+
+def test_unknown_table_names_the_known_ones():
+    with pytest.raises(UsageError, match=r"no table 'table9'.*table2"):
+        load_chain_table("table9")

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# A first run: the scripted expert on 20 chains, the table, and films. Uses CALVIN's own scene where its files can be
+# had, else the embedded one. Takes the folder of the installed commands as its argument.
+set -euo pipefail
+export PATH="$1:$PATH"
+
+say() { printf '\n\033[1m$ seer-bench %s\033[0m\n' "$*"; seer-bench "$@"; }
+
+protocol=calvin-abc-d/v1
+if ! say assets calvin; then
+    protocol=calvin-embedded/v1
+    echo
+    echo "CALVIN's files could not be fetched, so this demo plays on the embedded scene ($protocol)."
+    echo "Its numbers do not compare with published ones."
+fi
+
+run="results/runs/demo-${protocol//\//-}"
+say run calvin --policy expert --protocol "$protocol" --units 0:20 --out "$run" --video failed
+say video "$run" --units 0
+say report "$run"
+
+echo
+echo "films:  $(ls "$run"/videos/*.mp4 | tr '\n' ' ')"
+echo "tables: results/report/table2.html and .md, .csv, .tex"

@@ -1,0 +1,52 @@
+"""A policy that repeats what an earlier run did: `--policy replay --ckpt RUN_DIRECTORY`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from seer_bench import CheckpointError, Policy, PolicyContext, PolicyError, PolicySpec, Unit, read_run
+from seer_bench.contracts import Array
+from seer_bench.store import read_actions
+
+
+class ReplayPolicy(Policy):
+    """Recorded actions, unit by unit, in the dtype in which they were recorded.
+
+    Shows whether another machine, backend or protocol gives the same outcomes. Units are matched by the part of
+    their id behind the protocol's name. A unit that outlives its recording is a failure of this policy.
+    """
+
+    def __init__(self, context: PolicyContext) -> None:
+        if context.checkpoint is None:
+            raise CheckpointError("the policy 'replay' needs the run to repeat: --ckpt RUN_DIRECTORY")
+        self._run = read_run(context.checkpoint)
+        self._by_slug = {Unit(id, 0).slug: result for id, result in self._run.results.items()}
+        self.spec = PolicySpec(observations={}, action=context.interface.action, placement="worker")
+        self._actions: dict[int, Array] = {}
+        self._next: dict[int, int] = {}
+
+    def begin(self, slots: Sequence[int], units: Sequence[Unit]) -> None:
+        """Fetch the recording of each unit; raises PolicyError where there is none."""
+        for slot, unit in zip(slots, units, strict=True):
+            result = self._by_slug.get(unit.slug)
+            if result is None or result.outcome == "error":
+                raise PolicyError(f"{self._run.path} holds no recording of {unit.slug}.")
+            self._actions[slot] = read_actions(self._run.path, result)
+            self._next[slot] = 0
+
+    def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:
+        """Nothing to forget: the recording runs through the whole unit."""
+
+    def act(self, slots: Sequence[int], observations: Mapping[str, Array]) -> Array:
+        """The next recorded action of each slot (n, 1, dim)."""
+        return np.stack([self._take(slot) for slot in slots])
+
+    def _take(self, slot: int) -> Array:
+        """The next action (1, dim) of a slot."""
+        index = self._next[slot]
+        if index >= len(self._actions[slot]):
+            raise PolicyError(f"the recording ends after {index} actions, but the unit goes on.")
+        self._next[slot] = index + 1
+        return self._actions[slot][index : index + 1]

@@ -1,0 +1,47 @@
+"""The command `seer-bench`: a module per command group, no logic of its own.
+
+Exit codes:
+    0    everything asked for is done
+    1    units without an outcome because the infrastructure failed; `verify`: a recording differs
+    2    refused: bad arguments, missing assets, a run directory that does not fit
+    3    `verify`: equal up to round-off only, as on another processor
+    130  interrupted by Ctrl-C; the same command continues
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from seer_bench.cli.assets import assets
+from seer_bench.cli.console import fail
+from seer_bench.cli.plugins import list_plugins
+from seer_bench.cli.report import report
+from seer_bench.cli.run import run
+from seer_bench.cli.verify import verify
+from seer_bench.cli.video import video
+from seer_bench.errors import SeerBenchError
+
+app = typer.Typer(
+    name="seer-bench",
+    help="Evaluate robot-manipulation policies on real benchmarks: exact, resumable, honest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run)
+app.command("report")(report)
+app.command("video")(video)
+app.command("verify")(verify)
+app.command("assets")(assets)
+app.command("list")(list_plugins)
+
+
+def main() -> None:
+    """Entry point: errors of ours become one message and exit code 2."""
+    try:
+        app()
+    except SeerBenchError as error:
+        fail(error)
+        sys.exit(2)

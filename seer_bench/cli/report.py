@@ -1,0 +1,39 @@
+"""`seer-bench report`: the paper's table with every run in it."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seer_bench.cli.console import stdout
+
+
+class Format(str, Enum):
+    """What is printed."""
+
+    table = "table"
+    json = "json"
+
+
+def report(
+    dirs: Annotated[list[Path] | None, typer.Argument(help="Run directories, or folders that hold some.")] = None,
+    out: Annotated[Path, typer.Option(help="Where Markdown, CSV, LaTeX and HTML are written.")] = Path(
+        "results/report"
+    ),
+    format: Annotated[Format, typer.Option(help="table for people, json for scripts.")] = Format.table,
+) -> None:
+    """Print Table 2 with the paper's rows and every run found, and write it as Markdown, CSV, LaTeX and HTML."""
+    from seer_bench.report import build_report, print_report, report_json, write_report
+
+    built = build_report(dirs or [Path("results/runs")])
+    console = stdout()
+    files = write_report(built, out)
+    if format is Format.json:
+        typer.echo(json.dumps(report_json(built), indent=2))
+        return
+    print_report(built, console)
+    console.print("\nwritten: " + ", ".join(str(path) for path in files), markup=False)

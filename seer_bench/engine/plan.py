@@ -1,0 +1,40 @@
+"""Which units a run plays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from seer_bench.contracts import Unit
+from seer_bench.errors import UsageError
+
+_RANGE = re.compile(r"(\d*):(\d*)|(\d+)")
+
+
+def select_units(units: Sequence[Unit], text: str | None) -> list[Unit]:
+    """The units that `text` names, in the order of the protocol.
+
+    Args:
+        units: all units of the protocol, by index.
+        text: comma-separated indices and half-open ranges, "0:200", "17" or "0:10,50,990:"; None for all.
+
+    Raises:
+        UsageError: the text is no such list, names nothing, or reaches beyond the last unit.
+    """
+    if text is None:
+        return list(units)
+    chosen: set[int] = set()
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(f"--units {text!r}: '{part}' is no index and no range; write 17, 0:200 or 0:10,50,990:")
+        if match[3] is not None:
+            start, stop = int(match[3]), int(match[3]) + 1
+        else:
+            start, stop = int(match[1] or 0), int(match[2] or len(units))
+        if start >= stop or stop > len(units):
+            raise UsageError(
+                f"--units {text!r}: '{part}' selects {start}:{stop}, but the protocol's units are 0:{len(units)}."
+            )
+        chosen.update(range(start, stop))
+    return [units[i] for i in sorted(chosen)]

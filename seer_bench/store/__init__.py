@@ -1,0 +1,53 @@
+"""A run directory: a manifest, append-only records and the executed actions.
+
+<run>/manifest.json         what was run: protocol, policy, checkpoint, seed; written once
+<run>/sessions/<id>.json    each start of the command: time, versions, machine
+<run>/units.jsonl           one line an attempt at a unit
+<run>/actions/<slug>.npy    the executed actions of a unit, (T, dim)
+<run>/.lock                 held by the one process that writes
+"""
+
+from __future__ import annotations
+
+from seer_bench.store.actions import actions_path, actions_sha256, read_actions
+from seer_bench.store.export import export
+from seer_bench.store.manifest import (
+    CheckpointId,
+    Manifest,
+    PolicyId,
+    check_same_run,
+    checkpoint_sha256,
+    identity_differences,
+    read_manifest,
+    simulation_differences,
+)
+from seer_bench.store.records import Records, canonical_lines, from_line, read_records, to_line
+from seer_bench.store.run import RunData, find_runs, merge_runs, read_run
+from seer_bench.store.sessions import Session
+from seer_bench.store.writer import RunWriter
+
+__all__ = [
+    "CheckpointId",
+    "Manifest",
+    "PolicyId",
+    "Records",
+    "RunData",
+    "RunWriter",
+    "Session",
+    "actions_path",
+    "actions_sha256",
+    "canonical_lines",
+    "check_same_run",
+    "checkpoint_sha256",
+    "export",
+    "find_runs",
+    "from_line",
+    "identity_differences",
+    "merge_runs",
+    "read_actions",
+    "read_manifest",
+    "read_records",
+    "read_run",
+    "simulation_differences",
+    "to_line",
+]

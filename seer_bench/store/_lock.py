@@ -1,0 +1,69 @@
+"""One writer a run directory."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+
+from seer_bench.errors import RunLockedError, StoreError
+from seer_bench.store._files import cannot_write
+
+LOCK = ".lock"
+
+
+class RunLock:
+    """An exclusive `flock` on `<run>/.lock`; the kernel frees it when the holder ends, however it ends."""
+
+    def __init__(self, run: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            RunLockedError: another process holds it; its pid and host are named.
+            StoreError: the file system refuses.
+        """
+        path = run / LOCK
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        try:
+            _lock(self._fd, run)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        except OSError as error:
+            os.close(self._fd)
+            raise cannot_write(path, error) from error
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def release(self) -> None:
+        """Let the next writer in."""
+        os.close(self._fd)
+
+
+def _lock(fd: int, run: Path) -> None:
+    """Lock an open file or say who holds it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunLockedError(
+            f"{run}: {_holder(fd)} is writing to it. Wait until it ends, or choose another --out."
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"{run}: its file system gives no locks ({error.strerror}), so two writers could not be told apart. "
+            "Choose an --out on another file system."
+        ) from error
+
+
+def _holder(fd: int) -> str:
+    """Who wrote the lock file."""
+    try:
+        holder = json.loads(os.pread(fd, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

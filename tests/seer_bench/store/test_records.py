@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seer_bench.contracts import SubtaskResult, UnitError, UnitResult
+from seer_bench.errors import DamagedRecordError, StoreError
+from seer_bench.store import canonical_lines, from_line, read_records, to_line
+
+MakeResult = Callable[..., UnitResult]
+
+texts = st.text(st.characters(), max_size=8)  # lone surrogates and line separators among them
+integers = st.integers(0, 2**63)
+trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
+results = st.builds(
+    UnitResult,
+    unit_id=st.integers(0, 5).map("toy/v1:chain={}".format),
+    attempt=st.integers(1, 4),
+    outcome=st.sampled_from(["success", "failure", "error"]),
+    subtasks=st.lists(st.builds(SubtaskResult, texts, texts, st.booleans(), integers), max_size=2).map(tuple),
+    seed=integers,
+    actions_out_of_range=integers,
+    actions_sha256=st.none() | st.just("a" * 64),
+    error=st.none() | st.builds(UnitError, st.sampled_from(["policy_error", "infrastructure_error"]), texts),
+    run_info=st.dictionaries(texts, trees, max_size=2),
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[UnitResult]:
+    """Attempts as correct runs record them: one outcome a unit, at most, and any number of errors."""
+    outcomes = {r.unit_id: r for r in draw(st.lists(results, max_size=6)) if r.outcome != "error"}
+    errors = [replace(r, outcome="error") for r in draw(st.lists(results, max_size=6))]
+    again = [replace(r, attempt=draw(st.integers(1, 4)), run_info={"again": 1}) for r in outcomes.values()]
+    return draw(st.permutations([*outcomes.values(), *errors, *again]))
+
+
+def write(path: Path, lines: list[str], torn: bytes = b"") -> Path:
+    path.write_bytes("".join(line + "\n" for line in lines).encode() + torn)
+    return path
+
+
+@given(results)
+def test_a_line_gives_the_result_back(result: UnitResult) -> None:
+    line = to_line(result)
+    assert from_line(line.encode()) == result
+    assert line.isascii()
+    assert "\n" not in line
+
+
+def test_the_canonical_form_is_fixed(make_result: MakeResult) -> None:
+    """The bytes that runs are compared by: a change here breaks the comparison with every recorded run."""
+    result = replace(make_result(3), actions_sha256="00ff")
+    assert canonical_lines([result]) == [
+        '{"actions_out_of_range":0,"actions_sha256":"00ff","attempt":1,"error":null,"outcome":"failure",'
+        '"schema":"seer-bench/unit/1","seed":11,"subtasks":['
+        '{"instruction":"pull the handle","steps":2,"success":true,"task":"open_drawer"},'
+        '{"instruction":"\\u00f6ffne \\u2028 \\ud83d\\ude00","steps":1,"success":false,"task":"lift_red"}],'
+        '"unit_id":"toy/v1:chain=0003"}'
+    ]
+
+
+def test_the_canonical_form_knows_no_order_and_no_volatile_facts(make_result: MakeResult) -> None:
+    units = [make_result(i) for i in (2, 0, 1)]
+    elsewhere = [replace(make_result(i), run_info={"worker": i}) for i in (0, 1, 2)]
+    assert canonical_lines(units) == canonical_lines(elsewhere)
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32(1), object()])
+def test_a_fact_that_is_no_json_is_refused(make_result: MakeResult, value: object) -> None:
+    with pytest.raises(StoreError, match=r"toy/v1:chain=0000.*cannot be written as JSON"):
+        to_line(make_result(run_info={"value": value}))
+
+
+@given(history=histories(), seed=st.integers(0, 2**32))
+def test_the_order_of_lines_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, history: list[UnitResult], seed: int
+) -> None:
+    path = tmp_path_factory.mktemp("run") / "units.jsonl"
+    lines = [to_line(result) for result in history]
+    first = read_records(write(path, lines))
+    random.Random(seed).shuffle(lines)
+    second = read_records(write(path, lines))
+    assert first == second
+    assert {r.unit_id for r in history} == set(first.results)
+    with_outcome = {r.unit_id for r in history if r.outcome != "error"}
+    assert all((r.outcome != "error") == (unit in with_outcome) for unit, r in first.results.items())
+    assert first.attempts == {u: max(r.attempt for r in history if r.unit_id == u) for u in first.results}
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_a_cut_anywhere_loses_the_torn_line_alone(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    history = [replace(r, unit_id=f"toy/v1:chain={i}") for i, r in enumerate(data.draw(st.lists(results, max_size=4)))]
+    path = write(tmp_path_factory.mktemp("run") / "units.jsonl", [to_line(r) for r in history])
+    whole = path.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+    records = read_records(path)
+    kept = whole[:cut].count(b"\n")
+    assert sorted(records.results.values(), key=lambda r: r.unit_id) == history[:kept]
+    assert records.end == whole[:cut].rfind(b"\n") + 1
+    torn = records.end < cut
+    assert len(records.problems) == torn
+    if torn:
+        assert f"line {kept + 1}: the last line was cut off" in records.problems[0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"\0\0\0", b"\xff", b"[1]", b'"text"', b"{}", b"[" * 100_000, b'{"schema":"other/1"}'],
+)
+def test_a_damaged_line_is_reported_and_the_rest_counts(tmp_path: Path, make_result: MakeResult, damage: bytes) -> None:
+    path = tmp_path / "units.jsonl"
+    good = [to_line(make_result(i)).encode() for i in range(3)]
+    path.write_bytes(b"\n".join([good[0], damage, good[1], good[2], b""]))
+    records = read_records(path)
+    assert list(records.results) == [f"toy/v1:chain={i:04d}" for i in range(3)]
+    assert len(records.problems) == 1
+    assert f"{path}, line 2" in records.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"attempt":1', b'"attempt":"1"', "attempt is '1'"),
+        (b'"attempt":1', b'"attempt":true', "attempt is True"),
+        (b'"failure"', b'"perhaps"', "outcome is 'perhaps'"),
+        (b'"success":true', b'"success":1', "success is 1"),
+        (b'"steps":2', b'"stops":2', "lacks steps"),
+        (b'"seed":11', b'"seed":11,"more":1', "unknown field more"),
+        (b'"error":null', b'"error":{"kind":"bad","message":""}', "kind is 'bad'"),
+        (b'"subtasks":[', b'"subtasks":[3,', "3 is not an object"),
+    ],
+)
+def test_a_wrong_field_is_named(make_result: MakeResult, old: bytes, new: bytes, words: str) -> None:
+    line = to_line(make_result()).encode()
+    assert old in line
+    with pytest.raises(DamagedRecordError, match=words):
+        from_line(line.replace(old, new))
+
+
+def test_a_newer_schema_is_never_skipped(tmp_path: Path, make_result: MakeResult) -> None:
+    newer = to_line(make_result(1)).replace("seer-bench/unit/1", "seer-bench/unit/2")
+    path = write(tmp_path / "units.jsonl", [to_line(make_result(0)), newer])
+    with pytest.raises(DamagedRecordError, match=r"line 2.*newer.*pip install --upgrade seer-bench"):
+        read_records(path)
+
+
+def test_an_outcome_supersedes_errors_and_later_errors_earlier_ones(tmp_path: Path, make_result: MakeResult) -> None:
+    attempts = [
+        make_result(0, error=True, attempt=1),
+        make_result(0, attempt=2),
+        make_result(0, error=True, attempt=3),
+        make_result(1, error=True, attempt=1),
+        make_result(1, error=True, attempt=2),
+    ]
+    records = read_records(write(tmp_path / "units.jsonl", [to_line(r) for r in attempts]))
+    assert records.results == {attempts[1].unit_id: attempts[1], attempts[4].unit_id: attempts[4]}
+    assert records.attempts == {attempts[1].unit_id: 3, attempts[4].unit_id: 2}
+
+
+def test_two_different_outcomes_are_refused_with_both_lines(tmp_path: Path, make_result: MakeResult) -> None:
+    lines = [to_line(make_result(0)), to_line(make_result(1)), to_line(make_result(0, outcome="success", attempt=2))]
+    path = write(tmp_path / "units.jsonl", lines)
+    with pytest.raises(DamagedRecordError) as refused:
+        read_records(path)
+    for words in (f"{path}, line 1", f"{path}, line 3", "outcome: 'failure' here, 'success' there", "chain=0000"):
+        assert words in str(refused.value)
+
+
+def test_the_same_outcome_twice_is_one(tmp_path: Path, make_result: MakeResult) -> None:
+    twice = [make_result(0, attempt=2, run_info={"worker": 1}), make_result(0)]
+    records = read_records(write(tmp_path / "units.jsonl", [to_line(r) for r in twice]))
+    assert list(records.results.values()) == [twice[1]]

@@ -8,11 +8,14 @@ registration waits until somebody else imports it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
-from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 ENVIRONMENTS = "seer_bench.environments"
 """Entry point group: "CalvinABCD-v0" = "calvin_benchmark.env:make_env" becomes `seer_bench/CalvinABCD-v0`."""
@@ -38,11 +41,14 @@ def _register() -> None:
             register(id=name, entry_point=entry.value)
 
 
-class _AfterGymnasium(MetaPathFinder):
+class _AfterGymnasium:
     """Steps aside once Gymnasium is found, and registers when its import is done."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the interface is Python's
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """Let the other finders find Gymnasium, and wrap its loader."""
         if fullname != "gymnasium":
@@ -50,11 +56,11 @@ class _AfterGymnasium(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Registering(spec.loader)
+            spec.loader = cast("Loader", _Registering(spec.loader))
         return spec
 
 
-class _Registering(Loader):
+class _Registering:
     """A loader that registers the environments after the module has run."""
 
     def __init__(self, loader: Loader) -> None:

@@ -30,7 +30,7 @@ class VectorSpec:
 
     size: int
     layout: str
-    """What the entries are, with units and frames, e.g. "tcp xyz [m, world], gripper width [m]"."""
+    """What the entries are, with units and frame, e.g. "world: tcp_xyz[m] gripper_width[m]"; compared as text."""
 
 
 FieldSpec = ImageSpec | VectorSpec

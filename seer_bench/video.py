@@ -16,7 +16,7 @@ from seer_bench.contracts import Array, Environment, StepResult, Subtask, Unit, 
 from seer_bench.engine import replay, select_units
 from seer_bench.errors import SimulationError, StoreError
 from seer_bench.registry import load_benchmark
-from seer_bench.store import read_actions, read_run
+from seer_bench.store import RunData, read_run
 
 DEFAULT_SIZE = 320
 """Height of each camera's picture, pixels."""
@@ -46,15 +46,14 @@ class Film:
 class FilmPlan:
     """Which units of a run are filmed, and where to."""
 
-    run: Path
+    run: RunData
     units: tuple[Unit, ...]
     size: int
     _environment: Callable[[], Environment]
-    _results: dict[str, UnitResult]
 
     def make(self) -> Iterator[Film]:
         """Film one unit after another in one environment."""
-        folder = self.run / "videos"
+        folder = self.run.path / "videos"
         folder.mkdir(exist_ok=True)
         env = self._environment()
         try:
@@ -63,8 +62,8 @@ class FilmPlan:
                 if path.exists():
                     yield Film(unit.id, path, "(there already)")
                     continue
-                result = self._results[unit.id]
-                film_unit(env, unit, result, read_actions(self.run, result), path, size=self.size)
+                result = self.run.results[unit.id]
+                film_unit(env, unit, result, self.run.actions(unit.id), path, size=self.size)
                 yield Film(unit.id, path, "")
         finally:
             env.close()
@@ -92,11 +91,10 @@ def plan_films(path: Path, *, units: str | None, which: Literal["failed", "all"]
         raise StoreError(f"{path}: {missing[0]} has no recorded outcome, so there is nothing to film.")
     wanted = [u for u in chosen if u.id in played and (which == "all" or played[u.id].outcome == "failure")]
     return FilmPlan(
-        run=path,
+        run=data,
         units=tuple(wanted),
         size=size,
         _environment=lambda: benchmark.make_env(protocol, cameras="any", backend=data.manifest.backend),
-        _results=played,
     )
 
 

@@ -1,4 +1,4 @@
-"""A policy that repeats what an earlier run did: `--policy replay --ckpt RUN_DIRECTORY`."""
+"""A policy that repeats what an earlier run did: `--policy replay --ckpt RUN/units.jsonl`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from seer_bench import CheckpointError, Policy, PolicyContext, PolicyError, PolicySpec, Unit, read_run
 from seer_bench.contracts import Array
-from seer_bench.store import read_actions
 
 
 class ReplayPolicy(Policy):
@@ -19,9 +18,12 @@ class ReplayPolicy(Policy):
     """
 
     def __init__(self, context: PolicyContext) -> None:
-        if context.checkpoint is None:
-            raise CheckpointError("the policy 'replay' needs the run to repeat: --ckpt RUN_DIRECTORY")
-        self._run = read_run(context.checkpoint)
+        records = context.checkpoint
+        # The file of records, not the directory: it names the actions by hash, while a directory also holds films and
+        # sessions, whose coming and going would make it another checkpoint.
+        if records is None or records.name != "units.jsonl":
+            raise CheckpointError("the policy 'replay' needs the records of the run to repeat: --ckpt RUN/units.jsonl")
+        self._run = read_run(records.parent)
         self._by_slug = {Unit(id, 0).slug: result for id, result in self._run.results.items()}
         self.spec = PolicySpec(observations={}, action=context.interface.action, placement="worker")
         self._actions: dict[int, Array] = {}
@@ -33,7 +35,7 @@ class ReplayPolicy(Policy):
             result = self._by_slug.get(unit.slug)
             if result is None or result.outcome == "error":
                 raise PolicyError(f"{self._run.path} holds no recording of {unit.slug}.")
-            self._actions[slot] = read_actions(self._run.path, result)
+            self._actions[slot] = self._run.actions(result.unit_id)
             self._next[slot] = 0
 
     def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:

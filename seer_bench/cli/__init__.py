@@ -17,6 +17,7 @@ import typer
 from seer_bench.cli.assets import assets
 from seer_bench.cli.console import fail
 from seer_bench.cli.plugins import list_plugins
+from seer_bench.cli.protocol import protocol
 from seer_bench.cli.report import report
 from seer_bench.cli.run import run
 from seer_bench.cli.verify import verify
@@ -36,6 +37,7 @@ app.command("video")(video)
 app.command("verify")(verify)
 app.command("assets")(assets)
 app.command("list")(list_plugins)
+app.add_typer(protocol, name="protocol")
 
 
 def main() -> None:

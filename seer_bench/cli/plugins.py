@@ -22,6 +22,6 @@ def list_plugins() -> None:
         console.print(f"\nprotocols of {name}:", markup=False)
         try:
             for protocol in load_benchmark(name).protocols().values():
-                console.print(f"  {protocol.name:<28} {protocol.summary}", markup=False, soft_wrap=True)
+                console.print(f"  {protocol.name:<27} {protocol.summary}", markup=False, soft_wrap=True)
         except MissingExtraError as error:
             console.print(f"  {error}", markup=False)

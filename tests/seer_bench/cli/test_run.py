@@ -53,7 +53,7 @@ def test_a_run_prints_a_summary_and_leaves_records(finished):
 
 
 def test_replay_of_a_run_gives_the_same_outcomes(finished, tmp_path):
-    done = run(tmp_path / "again", "--units", "0:2", "--ckpt", finished, policy="replay")
+    done = run(tmp_path / "again", "--units", "0:2", "--ckpt", finished / "units.jsonl", policy="replay")
     assert done.returncode == 0, done.stderr
     first, again = read_run(finished).results, read_run(tmp_path / "again").results
     assert {u: (r.subtasks, r.actions_sha256) for u, r in first.items()} == {
@@ -86,7 +86,7 @@ def test_a_unit_is_filmed_by_replay(finished):
         (("--policy", "random", "--protocol", "calvin-abc-d/v7"), "calvin-abc-d/v1"),
         (("--policy", "random", "--units", "990:1010"), "0:1000"),
         (("--policy", "random", "--ckpt", "missing.pth"), "missing.pth"),
-        (("--policy", "replay"), "--ckpt RUN_DIRECTORY"),
+        (("--policy", "replay"), "--ckpt RUN/units.jsonl"),
         (("--policy", "random", "--backend", "mujoco"), "backend 'mujoco'"),
     ],
 )

@@ -152,6 +152,8 @@ def install(
     target = root or default_root()
     wanted = manifest or load_manifest()
     report = progress or (lambda *_: None)
+    if source is not None and not source.exists():
+        raise AssetError(f"--from {source}: there is no such folder or archive.")
     if target.is_dir() and not check(target, wanted):
         return target
     try:

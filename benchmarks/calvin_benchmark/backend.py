@@ -91,7 +91,7 @@ def make_backend(
     if backend == "upstream":
         from .upstream import UpstreamWorld
 
-        return UpstreamWorld(chosen, variant=settings["variant"], renderer=renderer)
+        return UpstreamWorld(chosen, variant=settings["variant"], renderer=renderer, seed=settings["world_seed"])
     return World(
         chosen, scene_root(chosen), variant=settings["variant"], renderer=renderer, seed=settings["world_seed"]
     )

@@ -94,7 +94,7 @@ def connect(renderer: Renderer, scene: Scene) -> int:
         raise SimulationError(_no_egl())
     width = max(camera.size[0] for camera in scene.cameras.values())
     height = max(camera.size[1] for camera in scene.cameras.values())
-    with _quiet():
+    with quiet():
         client = _checked(p.connect(p.DIRECT, options=f"--width={width} --height={height}"))
         plugin = importlib.util.find_spec("eglRenderer")
         origin = plugin.origin if plugin else None
@@ -109,7 +109,7 @@ def connect(renderer: Renderer, scene: Scene) -> int:
 def disconnect(client: int) -> None:
     """Close a client that `connect` opened."""
     if client in _egl_clients:
-        with _quiet():
+        with quiet():
             p.disconnect(physicsClientId=client)
         _egl_clients.discard(client)
     else:
@@ -122,7 +122,7 @@ def warm_up(client: int) -> None:
     The first two pictures after loading are brighter or darker by up to 59 of 255 levels than all later ones,
     whatever they show. Upstream's policies never see them: its reset takes two before the first observation.
     """
-    with _quiet():
+    with quiet():
         for _ in range(_WARM_UP_PICTURES):
             p.getCameraImage(8, 8, flags=p.ER_NO_SEGMENTATION_MASK, physicsClientId=client)
 
@@ -142,7 +142,7 @@ def _no_egl() -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what the plugin prints by itself off standard output and error."""
     libc = ctypes.CDLL(None)
     sys.stdout.flush()

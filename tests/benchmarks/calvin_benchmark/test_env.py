@@ -114,7 +114,7 @@ def test_every_action_kind_moves_the_arm_where_it_says(kind):
     env = CalvinEnv(EMBEDDED, fields=("robot_obs",), action_kind=kind)
     start = env.reset(options={"chain": 0})[0]["robot_obs"]
     assert env.action_space.shape == (len(ACTION_KINDS[kind].bounds),)
-    goal = start[:3] + [0.0, 0.0, 0.05]
+    goal = np.add(start[:3], (0.0, 0.0, 0.05))
     if kind == "cartesian_rel":
         actions = [np.array([0, 0, 0.5, 0, 0, 0, 1.0])] * 5 + [STILL] * 25
     elif kind == "cartesian_abs":
@@ -141,7 +141,7 @@ def test_a_chain_that_runs_out_of_steps_is_truncated_and_over(env):
     env.reset(options={"chain": 0})
     for _ in range(359):
         _, reward, terminated, truncated, info = env.step(STILL)
-        assert not (reward or terminated or truncated)
+        assert (reward, terminated, truncated) == (0.0, False, False)
     _, reward, terminated, truncated, info = env.step(STILL)
     assert (reward, terminated, truncated) == (0.0, False, True)
     assert info["subtask"] is None

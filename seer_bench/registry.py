@@ -68,9 +68,9 @@ def load_verifier(name: str) -> Verifier:
 
 
 def load_assets(name: str) -> AssetInstaller:
-    """Build what installs the files of `name`; raises as `load_benchmark` does."""
-    factory: Callable[[], AssetInstaller] = _load(ASSETS, "asset set", name)
-    return factory()
+    """The function that installs the files of `name`; raises as `load_benchmark` does."""
+    installer: AssetInstaller = _load(ASSETS, "asset set", name)
+    return installer
 
 
 def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:

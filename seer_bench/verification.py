@@ -56,9 +56,9 @@ Progress = Callable[[str, int, int], None]
 
 
 class AssetInstaller(Protocol):
-    """Fetches files once, each pinned by its sha256."""
+    """A function that fetches files once, each pinned by its sha256."""
 
-    def install(self, source: Path | None, progress: Progress) -> Path:
+    def __call__(self, source: Path | None = None, *, progress: Progress | None = None) -> Path:
         """Install from a directory or archive, or by download where `source` is None; the folder they lie in now.
 
         Raises:

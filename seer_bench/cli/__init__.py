@@ -11,6 +11,7 @@ Exit codes:
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -26,7 +27,6 @@ from seer_bench.errors import SeerBenchError
 
 app = typer.Typer(
     name="seer-bench",
-    help="Evaluate robot-manipulation policies on real benchmarks: exact, resumable, honest.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -38,6 +38,24 @@ app.command("verify")(verify)
 app.command("assets")(assets)
 app.command("list")(list_plugins)
 app.add_typer(protocol, name="protocol")
+
+
+def _print_version(wanted: bool) -> None:
+    """Print the version and end, before any command is looked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("seer-bench"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Evaluate robot-manipulation policies on real benchmarks: exact, resumable, honest."""
 
 
 def main() -> None:

@@ -24,8 +24,10 @@ def assets(
     console = stdout()
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("", total=None)
-        folder = load_assets(name).install(
+        folder = load_assets(name)(
             source,
-            lambda what, done, total: progress.update(bar, description=what, completed=done, total=total or None),
+            progress=lambda what, done, total: progress.update(
+                bar, description=what, completed=done, total=total or None
+            ),
         )
     console.print(f"{name}: all files are in {folder}", markup=False, soft_wrap=True)

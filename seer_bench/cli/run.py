@@ -69,8 +69,10 @@ def run(
 
 
 def default_out(benchmark: str, policy: str, protocol: str | None, ckpt: Path | None) -> Path:
-    """Where a run goes when `--out` is not given: one directory a benchmark, protocol, policy and checkpoint."""
-    parts = [benchmark, (protocol or "default").replace("/", "-"), policy]
+    """Where a run goes when `--out` is not given: one directory a protocol, policy and checkpoint."""
+    from seer_bench.registry import find_protocol, load_benchmark
+
+    parts = [find_protocol(load_benchmark(benchmark), protocol).name.replace("/", "-"), policy]
     if ckpt is not None:
         parts.append(ckpt.stem)
     return Path("results/runs") / "_".join(parts)

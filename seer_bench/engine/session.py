@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from seer_bench.contracts import Benchmark, Environment, Policy, PolicyContext, Unit, UnitError, UnitResult
 from seer_bench.conventions import ImageSpec, check_conventions
+from seer_bench.engine.facts import machine_facts
 from seer_bench.engine.plan import select_units
 from seer_bench.engine.rollout import play
 from seer_bench.engine.seeding import derive_seed
@@ -109,7 +106,7 @@ def run(request: RunRequest, monitor: Monitor) -> RunOutcome:
             arm=dict(request.arm),
         )
         with RunWriter.open(request.out, manifest, allow_mixed=request.allow_mixed) as writer:
-            session = writer.start_session(_facts(benchmark))
+            session = writer.start_session({**machine_facts(), "benchmark": benchmark.facts()})
             simulator = _Simulator(benchmark, protocol, cameras, backend)
             interrupted = False
             try:
@@ -226,15 +223,3 @@ def _identify(checkpoint: Path | None) -> CheckpointId | None:
     if not checkpoint.exists():
         raise CheckpointError(f"--ckpt {checkpoint}: there is no such file or directory.")
     return CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))
-
-
-def _facts(benchmark: Benchmark) -> dict[str, Any]:
-    """What a session writes down about its machine; shown, never compared."""
-    return {
-        "command": sys.argv,
-        "host": platform.node(),
-        "machine": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("seer-bench", "numpy", "scipy", "gymnasium")},
-        "benchmark": benchmark.facts(),
-    }

@@ -278,5 +278,5 @@ class Benchmark(Protocol):
     def probe(self, protocol: EvaluationProtocol, *, cameras: bool, backend: str) -> dict[str, str]:
         """Hashes that identify the simulation: assets, a short physics trace and, with `cameras`, one frame."""
 
-    def facts(self) -> dict[str, str]:
-        """Versions and drivers, shown and never compared."""
+    def facts(self, *, cameras: bool) -> dict[str, str]:
+        """Versions and, with `cameras`, drivers; shown and never compared."""

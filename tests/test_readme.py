@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-
 from calvin_benchmark.protocols import all_protocols
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,7 +19,6 @@ from .scene import load_scene
 from .snapshot import Snapshot
 from .world import World
 
-
 BACKENDS = ("own", "upstream")
 
 

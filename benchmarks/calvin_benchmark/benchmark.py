@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from seer_bench.protocol import fingerprint
 from .assets import identity
 from .backend import BACKENDS, make_backend, renderer_for
 from .chains import initial_state_vectors, load_chains, load_sentences
+from .facts import facts
 from .protocols import DEFAULT_PROTOCOL, all_protocols
 
 PROBE_STEPS = 16
@@ -106,6 +105,6 @@ class CalvinBenchmark:
         finally:
             world.close()
 
-    def facts(self) -> dict[str, str]:
-        """Versions of what simulates."""
-        return {"pybullet": version("pybullet"), "processor": platform.processor() or platform.machine()}
+    def facts(self, *, cameras: bool) -> dict[str, str]:
+        """Versions of what simulates and, with `cameras`, the OpenGL driver."""
+        return facts(egl=cameras)

@@ -13,7 +13,7 @@ import pybullet as p
 from seer_bench.errors import MissingExtraError, SimulationError, UsageError
 
 from .actions import Variant
-from .renderer import EGL_PACKAGES, Renderer, quiet, available
+from .renderer import EGL_PACKAGES, Renderer, available, quiet
 from .scene import Scene, load_scene
 
 COMMITS: dict[Variant, str] = {"main": "797142c", "pinned": "1431a46"}

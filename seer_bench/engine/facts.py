@@ -9,8 +9,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-import seer_bench
-
 
 def machine_facts() -> dict[str, Any]:
     """Command line, host, versions of every installed package, commit of the checkout, GPUs; JSON values."""
@@ -20,7 +18,7 @@ def machine_facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "packages": {dist.name: dist.version for dist in sorted(distributions(), key=lambda dist: dist.name)},
-        "git_commit": _answer("git", "-C", str(Path(seer_bench.__file__).parent), "rev-parse", "HEAD"),
+        "git_commit": _answer("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"),
         "gpus": _answer("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"),
     }
 

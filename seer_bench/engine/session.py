@@ -106,7 +106,7 @@ def run(request: RunRequest, monitor: Monitor) -> RunOutcome:
             arm=dict(request.arm),
         )
         with RunWriter.open(request.out, manifest, allow_mixed=request.allow_mixed) as writer:
-            session = writer.start_session({**machine_facts(), "benchmark": benchmark.facts()})
+            session = writer.start_session({**machine_facts(), "benchmark": benchmark.facts(cameras=cameras)})
             simulator = _Simulator(benchmark, protocol, cameras, backend)
             interrupted = False
             try:

@@ -93,7 +93,7 @@ class TallyBenchmark:
     def probe(self, spec: EvaluationProtocol, *, cameras: bool, backend: str) -> dict[str, str]:
         return {"physics": hashlib.sha256(b"tally").hexdigest()}
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, *, cameras: bool) -> dict[str, str]:
         return {"tally": "1"}
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A first run: the scripted expert on 20 chains, the table, and films. Uses CALVIN's own scene where its files can be
+# A first run: the scripted expert on 20 chains, a random policy on one, the table, and films. Uses CALVIN's own scene where its files can be
 # had, else the embedded one. Takes the folder of the installed commands as its argument.
 set -euo pipefail
 export PATH="$1:$PATH"
@@ -14,11 +14,13 @@ if ! say assets calvin; then
     echo "Its numbers do not compare with published ones."
 fi
 
-run="results/runs/demo-${protocol//\//-}"
-say run calvin --policy expert --protocol "$protocol" --units 0:20 --out "$run" --video failed
-say video "$run" --units 0
-say report "$run"
+runs="results/runs/demo-${protocol//\//-}"
+say run calvin --policy expert --protocol "$protocol" --units 0:20 --out "$runs/expert" --video failed
+say video "$runs/expert" --units 0
+# The expert may solve all twenty; a random policy shows what a film of a failure looks like.
+say run calvin --policy random --protocol "$protocol" --units 0:1 --out "$runs/random" --video failed
+say report "$runs"
 
 echo
-echo "films:  $(ls "$run"/videos/*.mp4 | tr '\n' ' ')"
+echo "films:  $(ls "$runs"/*/videos/*.mp4 | tr '\n' ' ')"
 echo "tables: results/report/table2.html and .md, .csv, .tex"

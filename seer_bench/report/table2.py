@@ -80,6 +80,11 @@ def run_notes(summary: ChainSummary) -> tuple[str, ...]:
         notes.append(f"Simulated by the backend '{summary.manifest.backend}'.")
     if summary.mixed:
         notes.append(f"Merged over sessions whose simulations differ in: {', '.join(summary.mixed)}.")
+    if summary.average_length.low is not None and summary.average_length.low == summary.average_length.high:
+        notes.append(
+            "Every chain ended alike, so resampling shows no spread in Avg. Len.; the Wilson intervals of the rates "
+            "show how much that many chains can tell."
+        )
     return tuple(plain(note) for note in notes)
 
 

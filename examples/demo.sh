@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A first run: the scripted expert on 20 chains, a random policy on one, the table, and films. Uses CALVIN's own scene where its files can be
-# had, else the embedded one. Takes the folder of the installed commands as its argument.
+# A first run: the scripted expert on 20 chains, a random policy on one, the table, and films. Uses CALVIN's own scene
+# where its files can be had, else the embedded one. Takes the folder of the installed commands as its argument.
 set -euo pipefail
 export PATH="$1:$PATH"
 

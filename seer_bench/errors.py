@@ -88,7 +88,10 @@ class DamagedRecordError(StoreError):
 
 
 class SimulationError(SeerBenchError):
-    """Simulator, renderer or worker failed; never the policy's fault, so never scored."""
+    """Simulator, renderer, worker or connection failed; never the policy's fault, so never scored.
+
+    A policy may raise it too, e.g. for a server that does not answer.
+    """
 
 
 class PolicyError(SeerBenchError):

@@ -8,7 +8,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from seer_bench.contracts import Benchmark, Policy, PolicyContext
-from seer_bench.errors import MissingExtraError, UnknownNameError, UsageError
+from seer_bench.conventions import PolicySpec
+from seer_bench.errors import MissingExtraError, SeerBenchError, UnknownNameError, UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.verification import AssetInstaller, Verifier
 
@@ -53,11 +54,19 @@ def load_policy(name: str, context: PolicyContext) -> Policy:
         UnknownNameError: nothing is registered under it.
         MissingExtraError: its packages are not installed.
         CheckpointError: the policy refuses the checkpoint.
+        UsageError: it cannot be imported or built, or is no policy.
     """
     factory: Callable[[PolicyContext], Policy] = _load(POLICIES, "policy", name)
-    policy = factory(context)
+    try:
+        policy = factory(context)
+    except SeerBenchError:
+        raise
+    except Exception as error:
+        raise UsageError(f"the policy '{name}' could not be built: {type(error).__name__}: {error}") from error
     if not isinstance(policy, Policy):
         raise UsageError(f"the plugin '{name}' built {type(policy).__name__}, which is no seer_bench.Policy.")
+    if not isinstance(getattr(policy, "spec", None), PolicySpec):
+        raise UsageError(f"the policy '{name}' has no `spec`; set it to a seer_bench.PolicySpec.")
     return policy
 
 
@@ -97,7 +106,13 @@ def _load(group: str, kind: str, name: str) -> Any:
         module = (error.name or "").partition(".")[0]
         if module in _EXTRA_OF:
             raise MissingExtraError(f"the {kind} '{name}'", module, _EXTRA_OF[module]) from error
-        raise
+        raise UsageError(f"the {kind} '{name}' needs the module '{error.name}', which is not installed.") from error
+    except Exception as error:
+        info = _info(found[name])
+        raise UsageError(
+            f"the {kind} '{name}' of {info.distribution} {info.version} cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _info(ep: EntryPoint) -> PluginInfo:

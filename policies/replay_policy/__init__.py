@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seer_bench import CheckpointError, Policy, PolicyContext, PolicyError, PolicySpec, Unit, read_run
+from seer_bench import (
+    CheckpointError,
+    Policy,
+    PolicyContext,
+    PolicyError,
+    PolicySpec,
+    SimulationError,
+    Unit,
+    UsageError,
+    read_run,
+)
 from seer_bench.contracts import Array
 
 
@@ -14,10 +24,13 @@ class ReplayPolicy(Policy):
     """Recorded actions, unit by unit, in the dtype in which they were recorded.
 
     Shows whether another machine, backend or protocol gives the same outcomes. Units are matched by the part of
-    their id behind the protocol's name. A unit that outlives its recording is a failure of this policy.
+    their id behind the protocol's name. A unit without a recording gets no outcome; one that outlives its recording is
+    a failure of this policy. The replay of a privileged run is marked privileged.
     """
 
     def __init__(self, context: PolicyContext) -> None:
+        if context.options:
+            raise UsageError(f"the policy 'replay' has no options, but --policy-arg gives {dict(context.options)}.")
         records = context.checkpoint
         # The file of records, not the directory: it names the actions by hash, while a directory also holds films and
         # sessions, whose coming and going would make it another checkpoint.
@@ -25,16 +38,21 @@ class ReplayPolicy(Policy):
             raise CheckpointError("the policy 'replay' needs the records of the run to repeat: --ckpt RUN/units.jsonl")
         self._run = read_run(records.parent)
         self._by_slug = {Unit(id, 0).slug: result for id, result in self._run.results.items()}
-        self.spec = PolicySpec(observations={}, action=context.interface.action, placement="worker")
+        self.spec = PolicySpec(
+            observations={},
+            action=context.interface.action,
+            privileged=self._run.manifest.policy.privileged,
+            placement="worker",
+        )
         self._actions: dict[int, Array] = {}
         self._next: dict[int, int] = {}
 
     def begin(self, slots: Sequence[int], units: Sequence[Unit]) -> None:
-        """Fetch the recording of each unit; raises PolicyError where there is none."""
+        """Fetch the recording of each unit; raises SimulationError where there is none."""
         for slot, unit in zip(slots, units, strict=True):
             result = self._by_slug.get(unit.slug)
             if result is None or result.outcome == "error":
-                raise PolicyError(f"{self._run.path} holds no recording of {unit.slug}.")
+                raise SimulationError(f"{self._run.path} holds no recording of {unit.slug}; leave it out of --units.")
             self._actions[slot] = self._run.actions(result.unit_id)
             self._next[slot] = 0
 

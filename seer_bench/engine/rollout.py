@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -22,7 +23,7 @@ from seer_bench.contracts import (
     UnitResult,
 )
 from seer_bench.engine.seeding import derive_seed
-from seer_bench.errors import InvalidActionError, PolicyError
+from seer_bench.errors import InvalidActionError, PolicyError, SimulationError
 from seer_bench.store import actions_sha256
 
 T = TypeVar("T")
@@ -82,6 +83,7 @@ def play(
     started = time.perf_counter()
     trace = _Trace()
     error: UnitError | None = None
+    blame: dict[str, str] = {}
     trace.begin(env.begin(unit))
     try:
         _ask(lambda: policy.begin([0], [unit]))
@@ -93,6 +95,7 @@ def play(
     except PolicyError as fault:
         trace.end(success=False)
         error = UnitError("policy_error", str(fault))
+        blame = {"traceback": "".join(traceback.format_exception(fault))}
     actions = _stack(trace.actions, policy.spec.action.dim)
     outcome: Outcome = "success" if error is None and all(s.success for s in trace.subtasks) else "failure"
     result = UnitResult(
@@ -104,7 +107,7 @@ def play(
         actions_out_of_range=int((np.abs(actions) > 1).any(axis=1).sum()),
         actions_sha256=actions_sha256(actions),
         error=error,
-        run_info={"seconds": round(time.perf_counter() - started, 4)},
+        run_info={"seconds": round(time.perf_counter() - started, 4), **blame},
     )
     return Played(result, actions)
 
@@ -133,7 +136,8 @@ def _next_chunk(env: Environment, policy: Policy, trace: _Trace) -> Array:
     observations = {name: value[None] for name, value in env.observe(spec.observations).items()}
     answer = _ask(lambda: policy.act([0], observations))
     previous = trace.actions[-1].dtype if trace.actions else None
-    chunk: Array = _checked(answer, (1, spec.chunk, spec.action.dim), previous)[0]
+    # A copy, because many policies hand out the same buffer again and again, and these actions are kept.
+    chunk: Array = _checked(answer, (1, spec.chunk, spec.action.dim), previous)[0].copy()
     return chunk
 
 
@@ -143,8 +147,8 @@ def _checked(answer: object, shape: tuple[int, ...], previous: np.dtype | None) 
         raise InvalidActionError(f"act returned {type(answer).__name__}; a NumPy array of shape {shape} was declared.")
     if answer.shape != shape:
         raise InvalidActionError(f"act returned an action of shape {answer.shape}; {shape} was declared.")
-    if answer.dtype.kind != "f":
-        raise InvalidActionError(f"act returned dtype {answer.dtype}; actions must be of a floating dtype.")
+    if answer.dtype.kind != "f" or answer.dtype.itemsize > 8:
+        raise InvalidActionError(f"act returned dtype {answer.dtype}; actions must be float16, float32 or float64.")
     if previous is not None and answer.dtype != previous:
         raise InvalidActionError(f"act returned dtype {answer.dtype} after {previous}; one unit keeps one dtype.")
     if not np.isfinite(answer).all():
@@ -153,13 +157,16 @@ def _checked(answer: object, shape: tuple[int, ...], previous: np.dtype | None) 
 
 
 def _ask(question: Callable[[], T]) -> T:
-    """Call the policy; whatever it raises is its own fault, except running out of memory."""
+    """Call the policy; whatever it raises is its own fault, except what it says is not, and running out of memory."""
     try:
         return question()
-    except (PolicyError, MemoryError):
+    except (PolicyError, SimulationError, MemoryError):
         raise
-    except Exception as error:
-        raise PolicyError(f"{type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        text = f"{type(error).__name__}: {error}"
+        if type(error).__name__ == "OutOfMemoryError":  # of torch, which the harness does not import
+            raise MemoryError(text) from error
+        raise PolicyError(text) from error
 
 
 def _stack(actions: Sequence[Array], dim: int) -> Array:

@@ -45,6 +45,13 @@ def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
         lines.append(
             f"{counted(errors, 'unit')} without an outcome: the infrastructure failed; the same command retries"
         )
+    faulty = [result for result in results if result.error is not None]
+    if faulty:
+        first = min(faulty, key=lambda result: result.unit_id)
+        lines.append(
+            f"{counted(len(faulty), 'unit')} failed by the policy's own fault, the first of them {first.unit_id}: "
+            f"{plain(first.error.message if first.error else '')} (traceback in units.jsonl)"
+        )
     if interrupted:
         lines.append("interrupted; the same command continues")
     folder = plain(shlex.quote(str(run.path)))

@@ -24,6 +24,7 @@ class Tally:
         self._started = clock()
         self._solved: dict[str, int] = {}
         self._errors: set[str] = set()
+        self._faulty: set[str] = set()
         self._length = length
         for result in recorded:
             self.add(result)
@@ -36,6 +37,8 @@ class Tally:
             self._errors.add(result.unit_id)
             return
         self._errors.discard(result.unit_id)
+        if result.error is not None:
+            self._faulty.add(result.unit_id)
         self._solved[result.unit_id] = result.solved
 
     @property
@@ -70,6 +73,8 @@ class Tally:
         if not final and (left := self.remaining_seconds) is not None:
             facts.append(("ETA", duration(left)))
         facts.append(("errors", str(len(self._errors))))
+        if self._faulty:
+            facts.append(("policy faults", str(len(self._faulty))))
         return facts
 
     def _scores(self, final: bool) -> list[tuple[str, str]]:

@@ -123,6 +123,10 @@ class AddPolicy(Policy):
             return answer[0]
         if self.fault == "raise":
             raise RuntimeError("weights on fire")
+        if self.fault == "exit":
+            raise SystemExit(3)
+        if self.fault == "longdouble":
+            return answer.astype(np.longdouble)
         if self.fault == "integers":
             return answer.astype(int)
         if self.fault == "dtype" and observations["total"][0, 0] > 0:

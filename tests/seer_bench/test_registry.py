@@ -36,6 +36,33 @@ def test_an_unknown_protocol_offers_close_ones():
 
 
 @pytest.mark.usefixtures("tally")
+@pytest.mark.parametrize(
+    ("name", "words"), [("chunk", "ValueError: invalid literal"), ("step", "ValueError: could not")]
+)
+def test_a_policy_that_cannot_be_built_is_refused_in_words(name, words):
+    with pytest.raises(UsageError, match=f"'add' could not be built: {words}"):
+        load_policy("add", PolicyContext(CONTEXT.interface, CONTEXT.protocol, options={name: "much"}))
+
+
+@pytest.mark.usefixtures("tally")
+def test_a_policy_without_a_spec_is_refused(monkeypatch):
+    import tally_plugins
+
+    monkeypatch.setattr(tally_plugins.AddPolicy, "__init__", lambda self, context: None)
+    with pytest.raises(UsageError, match="has no `spec`"):
+        load_policy("add", CONTEXT)
+
+
+@pytest.mark.usefixtures("tally")
+def test_a_plugin_that_cannot_be_imported_is_refused_with_its_distribution(monkeypatch):
+    import tally_plugins
+
+    monkeypatch.delattr(tally_plugins, "AddPolicy")
+    with pytest.raises(UsageError, match=r"'add' of tally-plugins 0.3 cannot be imported: AttributeError"):
+        load_policy("add", CONTEXT)
+
+
+@pytest.mark.usefixtures("tally")
 def test_a_plugin_that_builds_no_policy_is_refused(monkeypatch):
     import tally_plugins
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seer_bench import PolicyContext, Unit
+from seer_bench import PolicyContext, SimulationError, Unit
 from seer_bench.engine import play, replay
 from seer_bench.engine.seeding import derive_seed
 from tests.fakes.tally_plugins import ACTION, FIELDS, AddPolicy, Interface, TallyEnv, protocol
@@ -47,7 +47,9 @@ def test_a_chunk_is_executed_without_asking_and_dropped_at_the_end_of_a_subtask(
         ("nan", "not finite"),
         ("shape", r"shape \(1, 2\); \(1, 1, 2\) was declared"),
         ("raise", "RuntimeError: weights on fire"),
-        ("integers", "dtype int64; actions must be of a floating dtype"),
+        ("integers", "dtype int64; actions must be float16, float32 or float64"),
+        ("longdouble", "dtype float128; actions must be"),
+        ("exit", "SystemExit: 3"),
         ("dtype", "dtype float64 after float32"),
     ],
 )
@@ -59,6 +61,33 @@ def test_a_fault_of_the_policy_is_a_failure_with_its_reason(fault, message):
     with pytest.raises(AssertionError, match=message):
         raise AssertionError(played.result.error.message)
     assert played.result.subtasks[-1].success is False
+
+
+def test_a_policy_may_hand_out_the_same_buffer_again_and_again():
+    class Reusing(AddPolicy):
+        buffer = np.zeros((1, 1, 2), dtype=np.float32)
+
+        def act(self, slots, observations):
+            self.buffer += 1
+            return self.buffer
+
+    played = play(TallyEnv(protocol()), Reusing(context()), unit(4), run_seed=0)
+    assert played.actions[:, 0].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("error", [MemoryError, SimulationError, type("OutOfMemoryError", (RuntimeError,), {})])
+def test_running_out_of_memory_or_a_lost_server_is_not_the_policys_fault(error):
+    class Starving(AddPolicy):
+        def act(self, slots, observations):
+            raise error("CUDA out of memory")
+
+    with pytest.raises((MemoryError, SimulationError), match="out of memory"):
+        play(TallyEnv(protocol()), Starving(context()), unit(0), run_seed=0)
+
+
+def test_the_traceback_of_a_faulty_policy_is_kept_beside_the_record():
+    played = play(TallyEnv(protocol()), AddPolicy(context(fault="raise")), unit(2), run_seed=0)
+    assert "weights on fire" in played.result.run_info["traceback"]
 
 
 def test_out_of_range_actions_are_executed_and_counted():

@@ -14,6 +14,9 @@ from seer_bench.errors import UsageError
 
 _FIELDS = {"name", "benchmark", "summary", "table", "comparable", "settings"}
 
+_LONGEST = 80
+"""Characters of a value that `differences` shows."""
+
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
@@ -79,11 +82,32 @@ def load_protocols(folder: Path) -> dict[str, EvaluationProtocol]:
 
 
 def differences(ours: object, theirs: object, *, path: str = "") -> list[str]:
-    """What differs between two JSON trees, one line a leaf: "physics.variant: 'main' here, 'pinned' there"."""
+    """What differs between two JSON trees, one line a leaf: "physics.variant: 'main' here, 'pinned' there".
+
+    Lists of one length are compared item by item ("subtasks[1].steps: 3 here, 4 there"); of a long value the part
+    around the first difference is shown.
+    """
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         lines = []
         for key in sorted(ours.keys() | theirs.keys()):
             where = f"{path}.{key}" if path else str(key)
             lines += differences(ours.get(key), theirs.get(key), path=where)
         return lines
-    return [] if ours == theirs else [f"{path}: {ours!r} here, {theirs!r} there"]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return [line for i, (a, b) in pairs for line in differences(a, b, path=f"{path}[{i}]")]
+    if ours == theirs:
+        return []
+    texts = [repr(ours), repr(theirs)]
+    same = next((i for i, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    here, there = (_shorten(text, same) for text in texts)
+    return [f"{path}: {here} here, {there} there"]
+
+
+def _shorten(text: str, around: int) -> str:
+    """At most `_LONGEST` characters, the one at `around` among them."""
+    if len(text) <= _LONGEST:
+        return text
+    start = max(0, min(around - _LONGEST // 2, len(text) - _LONGEST))
+    end = start + _LONGEST
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

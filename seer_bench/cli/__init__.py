@@ -2,7 +2,8 @@
 
 Exit codes:
     0    everything asked for is done
-    1    units without an outcome because the infrastructure failed; `verify`: a recording differs
+    1    units without an outcome because the infrastructure failed; `verify`: a recording differs; `report`: a run was
+         left out or damaged; `video`: a unit could not be filmed
     2    refused: bad arguments, missing assets, a run directory that does not fit
     3    `verify`: equal up to round-off only, as on another processor
     130  interrupted by Ctrl-C; the same command continues

@@ -26,7 +26,11 @@ def report(
     ),
     format: Annotated[Format, typer.Option(help="table for people, json for scripts.")] = Format.table,
 ) -> None:
-    """Print Table 2 with the paper's rows and every run found, and write it as Markdown, CSV, LaTeX and HTML."""
+    """Print Table 2 with the paper's rows and every run found, and write it as Markdown, CSV, LaTeX and HTML.
+
+    Exits with 1 when a run had to be left out, a named directory holds none, or records were damaged; everything else
+    is reported and written all the same.
+    """
     from seer_bench.report import build_report, print_report, report_json, write_report
 
     built = build_report(dirs or [Path("results/runs")])
@@ -34,6 +38,8 @@ def report(
     files = write_report(built, out)
     if format is Format.json:
         typer.echo(json.dumps(report_json(built), indent=2))
-        return
-    print_report(built, console)
-    console.print("\nwritten: " + ", ".join(str(path) for path in files), markup=False)
+    else:
+        print_report(built, console)
+        console.print("\nwritten: " + ", ".join(str(path) for path in files), markup=False)
+    if built.problems and (dirs or built.found):
+        raise typer.Exit(1)

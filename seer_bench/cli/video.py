@@ -16,9 +16,14 @@ def video(
     units: Annotated[
         str | None, typer.Option(help="Units to film: 17, 0:10 ...; the failed ones if not given.")
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Height of each camera's picture, pixels; 320 if not given.")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=64, max=2048, help="Height of each camera's picture, pixels; 320 if not given.")
+    ] = None,
 ) -> None:
-    """Film recorded units by replaying their actions; a film that is there already is not made again."""
+    """Film recorded units by replaying their actions; a film that is there already is not made again.
+
+    Exits with 1 when a unit could not be filmed; the others are filmed all the same.
+    """
     film_run(run, units=units, which="failed" if units is None else "all", size=size, console=stdout())
 
 
@@ -30,17 +35,26 @@ def film_run(
     size: int | None,
     console: Console,
 ) -> None:
-    """Film what is asked for, with progress."""
+    """Film what is asked for, with progress.
+
+    Raises:
+        typer.Exit: with code 1, at the end, where a unit could not be filmed.
+    """
     from rich.progress import Progress
 
     from seer_bench.video import DEFAULT_SIZE, plan_films
 
-    films = plan_films(path, units=units, which=which, size=size or DEFAULT_SIZE)
+    films = plan_films(path, units=units, which=which, size=DEFAULT_SIZE if size is None else size)
     if not films.units:
         console.print(f"no {'failed ' if which == 'failed' else ''}units to film in {path}", markup=False)
         return
+    failed = 0
     with Progress(console=console) as progress:
         bar = progress.add_task("filming", total=len(films.units))
         for film in films.make():
             progress.advance(bar)
+            failed += film.path is None
             progress.console.print(str(film), markup=False, soft_wrap=True)
+    if failed:
+        console.print(f"{failed} of {len(films.units)} units could not be filmed", markup=False)
+        raise typer.Exit(1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from seer_bench.contracts import Unit
 from seer_bench.errors import UsageError
 
-_RANGE = re.compile(r"(\d*):(\d*)|(\d+)")
+_RANGE = re.compile(r"([0-9]*):([0-9]*)|([0-9]+)")
 
 
 def select_units(units: Sequence[Unit], text: str | None) -> list[Unit]:

@@ -37,6 +37,8 @@ class Report:
     """The rows, in order: what compares with the paper first, then by protocol and label."""
     problems: tuple[str, ...]
     """What could not be reported, in words."""
+    found: int
+    """Run directories that were found, those left out among them."""
     document: Document
     """The same, worded."""
 
@@ -50,9 +52,9 @@ def build_report(paths: Sequence[Path]) -> Report:
     paper = load_chain_table(TABLE)
     problems: list[str] = []
     summaries: list[ChainSummary] = []
-    runs = list(_read_all(paths, problems))
+    found = _find_all(paths, problems)
     shards: defaultdict[str, list[RunData]] = defaultdict(list)
-    for run in runs:
+    for run in _read_all(found, problems):
         shards[run.manifest.identity].append(run)
     for same in shards.values():
         try:
@@ -70,7 +72,8 @@ def build_report(paths: Sequence[Path]) -> Report:
         else:
             summaries.append(summary)
     ordered = tuple(sorted(with_distinct_labels(summaries), key=_order))
-    return Report(paper, ordered, tuple(problems), build_document(paper, ordered, problems))
+    document = build_document(paper, ordered, problems, found=len(found))
+    return Report(paper, ordered, tuple(problems), len(found), document)
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -111,8 +114,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def _read_all(paths: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
-    """Every readable run of a protocol that the table is about; `problems` takes the others."""
+def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
+    """Every run directory among `paths` and below them, each once; `problems` takes the paths without any."""
     found: dict[Path, Path] = {}
     for root in sorted(paths):
         try:
@@ -124,7 +127,12 @@ def _read_all(paths: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
             problems.append(f"{root}: holds no run. Name a directory that `seer-bench run` made, or one above it.")
         for path in below:
             found.setdefault(path.resolve(), path)
-    for path in sorted(found.values()):
+    return sorted(found.values())
+
+
+def _read_all(found: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
+    """Every readable run of a protocol that the table is about; `problems` takes the others."""
+    for path in found:
         try:
             run = read_run(path)
         except SeerBenchError as error:

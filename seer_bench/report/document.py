@@ -67,7 +67,7 @@ class Document:
     problems: tuple[str, ...]
     """What could not be reported, and why."""
     hint: str
-    """What to do next where there is nothing to show; else empty."""
+    """Why there is nothing to show, and what to do next; else empty."""
 
 
 class Notes:

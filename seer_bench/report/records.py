@@ -15,7 +15,7 @@ The JSON tree, schema "seer-bench/report/1":
                   errors, average_length_bounds: [low, high],
                   policy_errors, actions_out_of_range, mixed, notes}]
     problems    what could not be reported, one sentence each
-    hint        what to do where there is no run; else empty
+    hint        why no run is shown and what to do; empty where one is
 """
 
 from __future__ import annotations

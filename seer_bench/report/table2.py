@@ -30,9 +30,15 @@ NO_RUNS = (
     "seer-bench run calvin --policy expert --units 0:20"
 )
 
+ALL_LEFT_OUT = (
+    "Every run that was found had to be left out, so only the paper's rows are shown; the reason for each is listed."
+)
 
-def build_document(paper: PaperChainTable, summaries: Sequence[ChainSummary], problems: Sequence[str]) -> Document:
-    """Word the whole report; `summaries` in the order of the rows."""
+
+def build_document(
+    paper: PaperChainTable, summaries: Sequence[ChainSummary], problems: Sequence[str], *, found: int
+) -> Document:
+    """Word the whole report; `summaries` in the order of the rows, `found` counts the run directories read."""
     notes = Notes()
     tables = [_main_table(paper, summaries, notes)]
     for start in range(0, len(summaries), RUNS_A_TABLE):
@@ -47,8 +53,15 @@ def build_document(paper: PaperChainTable, summaries: Sequence[ChainSummary], pr
         tables=tuple(tables),
         notes=notes.texts,
         problems=tuple(plain(problem) for problem in problems),
-        hint="" if summaries else NO_RUNS,
+        hint=_hint(summaries, found),
     )
+
+
+def _hint(summaries: Sequence[ChainSummary], found: int) -> str:
+    """What to say where no row of ours is shown; else empty."""
+    if summaries:
+        return ""
+    return ALL_LEFT_OUT if found else NO_RUNS
 
 
 def paper_notes(paper: PaperChainTable) -> tuple[str, ...]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import datetime, timezone
 from pathlib import Path
 
 from seer_bench.errors import StoreError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def utc_now() -> str:
@@ -64,7 +68,13 @@ def read_bytes(path: Path) -> bytes:
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """What to say when the operating system refuses a write."""
-    return StoreError(
-        f"{path}: cannot be written: {error.strerror or error}. Everything recorded before is intact. "
-        "Make room (or check the permissions) and repeat the same command: it continues where it stopped."
-    )
+    if error.errno in _FULL:
+        advice = (
+            "Everything recorded before is intact. Make room and repeat the same command: it continues where it "
+            "stopped."
+        )
+    elif error.errno in _FORBIDDEN:
+        advice = "It is not writable for you: change its permissions, or choose another --out."
+    else:
+        advice = "Choose another --out, or repeat the same command when the reason is gone."
+    return StoreError(f"{path}: cannot be written: {error.strerror or error}. {advice}")

@@ -56,7 +56,8 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
     """Read what `to_line` wrote.
 
     Raises:
-        DamagedRecordError: it is not such a line, or one of a newer schema; `where` is named.
+        DamagedRecordError: it is not such a line, one whose fields contradict one another, or one of a newer schema;
+            `where` is named.
     """
     data = parse_object(line, where)
     check_schema(data, SCHEMA, where)
@@ -64,7 +65,7 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
     outcome = take(data, "outcome", where, str)
     if outcome not in ("success", "failure", "error"):
         raise DamagedRecordError(f"{where}: outcome is '{outcome}', expected success, failure or error.")
-    return UnitResult(
+    result = UnitResult(
         unit_id=take(data, "unit_id", where, str),
         attempt=take(data, "attempt", where, int),
         outcome=cast("Outcome", outcome),
@@ -75,6 +76,9 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
         error=_error(take(data, "error", where, dict, type(None)), f"{where}: error"),
         run_info=take(data, "run_info", where, dict),
     )
+    if contradiction := _contradiction(result):
+        raise DamagedRecordError(f"{where}: {contradiction}.")
+    return result
 
 
 def canonical_lines(results: Iterable[UnitResult]) -> list[str]:
@@ -163,6 +167,29 @@ def _outcome(result: UnitResult) -> Json:
 def _order(result: UnitResult) -> tuple[int, str]:
     """A total order of attempts that does not depend on where they were read."""
     return result.attempt, to_line(result)
+
+
+def _contradiction(result: UnitResult) -> str:
+    """The field that no attempt can have beside the others, in words; empty where there is none."""
+    if result.attempt < 1:
+        return f"attempt is {result.attempt}, expected 1 or more"
+    for i, subtask in enumerate(result.subtasks):
+        if subtask.steps < 0:
+            return f"subtasks[{i}].steps is {subtask.steps}, expected 0 or more"
+        if not subtask.success and i + 1 < len(result.subtasks):
+            return f"subtasks[{i + 1}] follows a subtask that failed, which ends a unit"
+    kind = result.error.kind if result.error else "null"
+    failed_machine, said = kind == "infrastructure_error", f"but outcome is '{result.outcome}'"
+    if failed_machine != (result.outcome == "error"):
+        return f"error is {kind}, {said}"
+    if (result.actions_sha256 is None) != failed_machine:
+        return f"actions_sha256 is {'null' if result.actions_sha256 is None else 'given'}, {said}"
+    succeeded = result.error is None and all(subtask.success for subtask in result.subtasks)
+    if not failed_machine and succeeded != (result.outcome == "success"):
+        return f"outcome is '{result.outcome}', but error is {kind} and {result.solved} of {len(result.subtasks)} " + (
+            "attempted subtasks were solved"
+        )
+    return ""
 
 
 def _subtask(data: object, where: str) -> SubtaskResult:

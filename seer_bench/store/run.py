@@ -10,10 +10,14 @@ from pathlib import Path
 
 from seer_bench.contracts import Array, UnitResult
 from seer_bench.errors import StoreError, UnknownNameError, UsageError
-from seer_bench.store.actions import read_actions
+from seer_bench.store._lock import LOCK
+from seer_bench.store.actions import ACTIONS, read_actions
 from seer_bench.store.manifest import MANIFEST, Manifest, check_same_run, read_manifest
 from seer_bench.store.records import UNITS, prefer, read_records
-from seer_bench.store.sessions import Session, read_sessions
+from seer_bench.store.sessions import SESSIONS, Session, read_sessions
+
+_BESIDE_MANIFEST = {UNITS, SESSIONS, ACTIONS, LOCK}
+"""One of these tells a run directory, also a damaged one, from a folder with somebody else's `manifest.json`."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def read_run(path: Path) -> RunData:
 def find_runs(roots: Sequence[Path]) -> list[Path]:
     """Every run directory among `roots` and below them, sorted, each once.
 
-    A run directory holds `manifest.json` and `units.jsonl`; what lies inside one is not searched.
+    A run directory holds `manifest.json` and something else that a run leaves; one whose `units.jsonl` is gone is
+    found as well, so that `read_run` can say so. What lies inside one is not searched.
 
     Raises:
         StoreError: a root is no directory.
@@ -80,7 +85,7 @@ def find_runs(roots: Sequence[Path]) -> list[Path]:
         if not root.is_dir():
             raise StoreError(f"{root}: no such directory. Name a run directory, or one that holds runs.")
         for folder, below, files in os.walk(root):
-            if MANIFEST in files and UNITS in files:
+            if MANIFEST in files and not _BESIDE_MANIFEST.isdisjoint([*files, *below]):
                 path = Path(folder)
                 found.setdefault(path.resolve(), path)
                 below.clear()

@@ -87,7 +87,7 @@ class RunWriter:
             return cls(path, manifest, lock)
         except OSError as error:
             lock.release()
-            raise cannot_write(path, error) from error
+            raise cannot_write(Path(error.filename or path), error) from error
         except BaseException:
             lock.release()
             raise

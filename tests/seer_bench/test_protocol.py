@@ -35,6 +35,23 @@ def test_differences_name_the_leaf_and_both_values():
     assert differences({"a": 1}, {"a": 1}) == []
 
 
+def test_differences_descend_into_lists_of_one_length():
+    ours = {"subtasks": [{"steps": 1}, {"steps": 2}]}
+    assert differences(ours, {"subtasks": [{"steps": 1}, {"steps": 3}]}) == ["subtasks[1].steps: 2 here, 3 there"]
+    (line,) = differences(ours, {"subtasks": []})
+    assert line == "subtasks: [{'steps': 1}, {'steps': 2}] here, [] there"
+
+
+def test_of_long_values_the_part_that_differs_is_shown():
+    (line,) = differences({"text": "a" * 500 + "X" + "b" * 500}, {"text": "a" * 500 + "Y" + "b" * 500})
+    assert len(line) < 220
+    assert "aXb" in line
+    assert "aYb" in line
+    (line,) = differences({"a": "x" * 300}, {"a": "x" * 300 + "y"})
+    assert len(line) < 220
+    assert "xy'" in line
+
+
 def test_a_folder_with_the_same_protocol_twice_is_refused(tmp_path: Path):
     text = "name: p\nbenchmark: b\nsummary: s\ntable: t\ncomparable: 'yes'\nsettings: {n: 1}\n"
     (tmp_path / "one.yaml").write_text(text)

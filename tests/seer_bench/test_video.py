@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ImageFont
+from typer.testing import CliRunner
 
-from seer_bench import RunRequest, SimulationError, StoreError, UsageError, read_run, run
-from seer_bench.video import EVERY, HOLD, plan_films
+from seer_bench import RunRequest, StoreError, UsageError, read_run, run
+from seer_bench.cli import app
+from seer_bench.store import from_line, to_line
+from seer_bench.video import EVERY, HOLD, LARGEST, SMALLEST, fit, plan_films
 
 pytestmark = pytest.mark.usefixtures("tally")
 
@@ -82,21 +89,88 @@ def test_films_of_other_sizes_do_not_overwrite_one_another(finished):
     assert len(list((finished / "videos").iterdir())) == 2
 
 
-def test_a_film_that_would_not_show_what_was_recorded_is_refused_and_leaves_nothing(finished):
-    records = finished / "units.jsonl"
-    lines = records.read_text().splitlines(keepends=True)
-    records.write_text("".join(line.replace('"success":false', '"success":true') for line in lines))
-    with pytest.raises(SimulationError, match="the record says"):
-        list(plan_films(finished, units="4", which="all", size=64).make())
+def rewrite(run_dir: Path, unit: int, **changes) -> None:
+    """Change the recorded last subtask of a unit."""
+    path = run_dir / "units.jsonl"
+    results = [from_line(line) for line in path.read_bytes().splitlines()]
+    for i, result in enumerate(results):
+        if result.unit_id.endswith(f"={unit}"):
+            *before, last = result.subtasks
+            results[i] = replace(result, subtasks=(*before, replace(last, **changes)))
+    path.write_text("".join(to_line(result) + "\n" for result in results))
+
+
+@pytest.mark.parametrize("change", [{"steps": 4}, {"task": "sum_9"}])
+def test_a_film_that_would_not_show_what_was_recorded_is_not_made_and_the_others_are(finished, change):
+    rewrite(finished, 3, **change)
+    films = {film.unit: film for film in plan_films(finished, units="2:5", which="all", size=64).make()}
+    assert [film.path is None for film in films.values()] == [False, True, False]
+    assert "the record says" in films["tally/v1:unit=3"].note
+    assert "seer-bench verify tally" in films["tally/v1:unit=3"].note
+    assert sorted(p.name for p in (finished / "videos").iterdir()) == ["unit=2_64px.mp4", "unit=4_64px.mp4"]
+
+
+def test_units_with_altered_or_missing_actions_are_named_and_the_others_filmed(finished):
+    (altered,) = (finished / "actions").glob("unit=2*")
+    np.save(altered, np.load(altered) + 1)
+    next((finished / "actions").glob("unit=3*")).unlink()
+    films = list(plan_films(finished, units="2:5", which="all", size=64).make())
+    assert [film.path is None for film in films] == [True, True, False]
+    assert "sha256" in films[0].note
+    assert "unit=3.npy: cannot be read" in films[1].note
+
+
+def test_the_command_films_the_rest_names_the_bad_unit_and_fails(finished):
+    next((finished / "actions").glob("unit=3*")).unlink()
+    done = CliRunner().invoke(app, ["video", str(finished), "--units", "2:5", "--size", "64"])
+    assert done.exit_code == 1
+    assert "unit=3: not filmed" in done.output
+    assert "1 of 3 units could not be filmed" in done.output
+    assert len(list((finished / "videos").iterdir())) == 2
+
+
+@pytest.mark.parametrize("size", [SMALLEST - 1, LARGEST + 1, 0, -3])
+def test_sizes_out_of_range_are_refused(finished, size):
+    with pytest.raises(UsageError, match=f"--size {size}"):
+        plan_films(finished, units="2", which="all", size=size)
+    assert CliRunner().invoke(app, ["video", str(finished), "--size", str(size)]).exit_code == 2
+    assert not (finished / "videos").exists()
+
+
+def test_failures_of_the_policy_are_filmed(tmp_path):
+    run(RunRequest("tally", "add", tmp_path / "r", options={"fault": "nan"}, units="0:2"), Silent())
+    run(RunRequest("tally", "add", tmp_path / "d", options={"fault": "dtype"}, units="2:3"), Silent())
+    for name, count in (("r", 2), ("d", 1)):
+        films = list(plan_films(tmp_path / name, units=None, which="failed", size=64).make())
+        assert len(films) == count
+        assert all(film.path for film in films)
+
+
+def test_a_full_disk_is_said_in_words_and_leaves_nothing(finished):
+    (finished / "videos").mkdir()
+    (finished / "videos" / ".unit=2_64px.mp4.part.mp4").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match=r"No space left on device.*seer-bench video"):
+        list(plan_films(finished, units="2", which="all", size=64).make())
     assert list((finished / "videos").iterdir()) == []
 
 
-def test_altered_actions_are_refused(finished):
-    path = next((finished / "actions").glob("unit=2*"))
-    actions = np.load(path)
-    np.save(path, actions + 1)
-    with pytest.raises(StoreError, match="unit=2"):
+@pytest.mark.parametrize("place", ["file", "/proc/self"])
+def test_a_place_that_takes_no_films_is_said_in_words(finished, place):
+    if place == "file":
+        (finished / "videos").write_text("")
+    else:
+        (finished / "videos").symlink_to(place)
+    with pytest.raises(StoreError, match=r"cannot be written: .*seer-bench video"):
         list(plan_films(finished, units="2", which="all", size=64).make())
+
+
+@given(st.text(max_size=80), st.floats(1, 400))
+def test_captions_fit(text, width):
+    font = ImageFont.load_default(12)
+    text = " ".join(text.split())
+    fitting = fit(text, font, width)
+    assert font.getlength(fitting) <= width
+    assert fitting == text or fitting == "" or fitting.endswith("...")
 
 
 def test_a_unit_without_a_record_is_refused(finished, tmp_path):

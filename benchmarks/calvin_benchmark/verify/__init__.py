@@ -91,6 +91,7 @@ class CalvinVerifier:
         comparison = Comparison()
         try:
             KINDS[recording.kind].compare(recording, comparison, self._make_world)
+            comparison.note_unused(recording.unused_arrays())
         except (RecordError, UsageError, InvalidActionError) as error:
             comparison.fault(str(error))
         return comparison.verdict(recording.name, recording.kind)

@@ -20,7 +20,7 @@ chains are seldom granted round-off. A fault that begins as small as rounding ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -44,6 +44,9 @@ PIXEL_SHARE = 1e-3
 
 _AMOUNTS = ("numbers", "pixels", "egl_images", "outcomes")
 """Counts of single comparisons; what a record is made of is counted beside them."""
+
+_NAMED = 6
+"""So many arrays are named one by one."""
 
 Role = Literal["number", "alone", "final", "follower", "picture", "fatal"]
 """How a difference is judged: `number` by its onset, `follower` and `picture` by whether numbers differed before."""
@@ -119,6 +122,12 @@ class Comparison:
         """Say something that is no difference, once."""
         if text not in self._notes:
             self._notes.append(text)
+
+    def note_unused(self, arrays: Sequence[str]) -> None:
+        """Name arrays that a record holds and nothing was compared with."""
+        if arrays:
+            more = f" and {len(arrays) - _NAMED} more" if len(arrays) > _NAMED else ""
+            self.note(f"not compared: {', '.join(arrays[:_NAMED])}{more}")
 
     def skip(self, reason: str) -> None:
         """Note a part that could not be compared here; a record of nothing else counts as skipped."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..chains import initial_state_vectors
-from ..renderer import quiet
+from ..quiet import quiet
 from ..world import World
 from .compare import Comparison, describe
 from .recording import Arrays, RecordError, chain_at

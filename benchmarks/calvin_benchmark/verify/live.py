@@ -10,8 +10,9 @@ from seer_bench.verification import Verdict
 
 from ..actions import Action, Variant
 from ..assets import scene_root
-from ..backend import BACKENDS, Backend
+from ..backend import Backend
 from ..chains import load_chains
+from ..protocols import BACKENDS
 from ..scene import load_scene
 from ..world import World
 from .compare import Comparison

@@ -71,6 +71,12 @@ class Recording:
             raise RecordError(f"{self._path('.json').name} must hold a list of objects")
         return self.tree
 
+    def unused_arrays(self) -> list[str]:
+        """Names of arrays that no comparison has read, in the order of the file; raises RecordError."""
+        if not any(name.endswith(".npz") for name in self.files):
+            return []
+        return [name for name in self.arrays if name not in self.arrays.used]
+
     def _path(self, suffix: str) -> Path:
         """The record's one file with that suffix."""
         names = [name for name in self.files if name.endswith(suffix)]
@@ -87,6 +93,7 @@ class Arrays:
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
+        self.used: set[str] = set()
         try:
             self._file = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
             self._keys: tuple[str, ...] = tuple(self._file.files)
@@ -104,6 +111,7 @@ class Arrays:
         """Read one array; raises RecordError."""
         if key not in self._keys:
             raise RecordError(f"{self.name} has no array '{key}'")
+        self.used.add(key)
         try:
             return np.asarray(self._file[key])
         except _UNREADABLE as error:

@@ -24,7 +24,7 @@ def test_selects_what_is_named_in_the_protocols_order(text, indices):
     assert [u.index for u in select_units(UNITS, text)] == indices
 
 
-@pytest.mark.parametrize("text", ["", "x", "3:2", "0:21", "20", "-1", "1:2:3", "4:4", "1;2"])
+@pytest.mark.parametrize("text", ["", "x", "3:2", "0:21", "20", "-1", "1:2:3", "4:4", "1;2", "١", "٠:٣", "１"])
 def test_refuses_what_selects_nothing_or_too_much(text):
     with pytest.raises(UsageError, match="--units"):
         select_units(UNITS, text)

@@ -5,7 +5,9 @@ from itertools import permutations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from seer_bench.cli import app
 from seer_bench.errors import UsageError
 from seer_bench.report import build_report, report_json, write_report
 
@@ -38,6 +40,17 @@ def test_damaged_lines_are_reported_beside_the_row(fake, write_run):
     assert [summary.n for summary in report.summaries] == [2]
     assert any("units.jsonl" in problem for problem in report.problems)
     assert any("no chain has an outcome" in problem for problem in report.problems)
+
+
+def test_a_run_without_its_records_is_left_out_in_words_and_was_found(fake, write_run):
+    path = write_run("a", [fake.chain(0, 5)])
+    (path / "units.jsonl").unlink()
+    report = build_report([path])
+    assert report.found == 1
+    assert f"{path / 'units.jsonl'}: is missing" in report.problems[0]
+    assert "no chain has an outcome yet" in report.problems[1]
+    assert "had to be left out" in report.document.hint
+    assert "No runs were found" not in report.document.hint
 
 
 def test_contradicting_shards_are_left_out_in_words(fake, write_run):
@@ -143,3 +156,29 @@ def test_the_order_of_records_changes_nothing(fake, tmp_path_factory, scores, da
         tree = report_json(build_report([path]))
         trees.append([{**run, "paths": None} for run in tree["runs"]])
     assert trees[0] == trees[1]
+
+
+def test_the_command_fails_where_a_run_is_left_out_or_damaged_and_still_writes(tmp_path, fake, write_run):
+    def exit_code(*arguments: object) -> int:
+        return CliRunner().invoke(app, ["report", *map(str, arguments), "--out", str(tmp_path / "out")]).exit_code
+
+    good = write_run("good", [fake.chain(0, 5)])
+    assert exit_code(good) == 0
+    assert exit_code(good, "--format", "json") == 0
+    gone = write_run("gone", [fake.chain(0, 5)], fake.make_manifest(seed=1))
+    (gone / "units.jsonl").unlink()
+    assert exit_code(good, gone) == 1
+    assert exit_code(good, gone, "--format", "json") == 1
+    assert exit_code(tmp_path / "nowhere") == 1
+    with (good / "units.jsonl").open("a") as file:
+        file.write("no record\n")
+    (tmp_path / "out" / "table2.md").unlink()
+    assert exit_code(good) == 1
+    assert "seer · epoch" in (tmp_path / "out" / "table2.md").read_text()
+
+
+def test_the_command_without_any_run_shows_the_paper_and_succeeds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["report"])
+    assert done.exit_code == 0
+    assert "No runs were found" in " ".join(done.output.split())

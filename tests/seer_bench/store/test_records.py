@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seer_bench.contracts import SubtaskResult, UnitError, UnitResult
+from seer_bench.contracts import Outcome, SubtaskResult, UnitError, UnitResult
 from seer_bench.errors import DamagedRecordError, StoreError
 from seer_bench.store import canonical_lines, from_line, read_records, to_line
 
@@ -23,25 +23,40 @@ trees = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
-results = st.builds(
-    UnitResult,
-    unit_id=st.integers(0, 5).map("toy/v1:chain={}".format),
-    attempt=st.integers(1, 4),
-    outcome=st.sampled_from(["success", "failure", "error"]),
-    subtasks=st.lists(st.builds(SubtaskResult, texts, texts, st.booleans(), integers), max_size=2).map(tuple),
-    seed=integers,
-    actions_out_of_range=integers,
-    actions_sha256=st.none() | st.just("a" * 64),
-    error=st.none() | st.builds(UnitError, st.sampled_from(["policy_error", "infrastructure_error"]), texts),
-    run_info=st.dictionaries(texts, trees, max_size=2),
-)
+
+
+@st.composite
+def results_of(draw: st.DrawFn, *outcomes: Outcome) -> UnitResult:
+    """An attempt whose fields fit one another."""
+    outcome = draw(st.sampled_from(outcomes))
+    kind = draw(st.sampled_from(["none", "policy_error"])) if outcome == "failure" else "none"
+    solved = draw(st.lists(st.builds(SubtaskResult, texts, texts, st.just(True), integers), max_size=2))
+    failed = draw(st.lists(st.builds(SubtaskResult, texts, texts, st.just(False), integers), min_size=1, max_size=1))
+    ended = outcome == "failure" and (kind == "none" or draw(st.booleans()))
+    kind = "infrastructure_error" if outcome == "error" else kind
+    return UnitResult(
+        unit_id=f"toy/v1:chain={draw(st.integers(0, 5))}",
+        attempt=draw(st.integers(1, 4)),
+        outcome=outcome,
+        subtasks=(*solved, *(failed if ended else [])),
+        seed=draw(integers),
+        actions_out_of_range=draw(integers),
+        actions_sha256=None if outcome == "error" else "a" * 64,
+        error=None if kind == "none" else UnitError(kind, draw(texts)),
+        run_info=draw(st.dictionaries(texts, trees, max_size=2)),
+    )
+
+
+results = results_of("success", "failure", "error")
+played = results_of("success", "failure")
+broken = results_of("error")
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[UnitResult]:
     """Attempts as correct runs record them: one outcome a unit, at most, and any number of errors."""
-    outcomes = {r.unit_id: r for r in draw(st.lists(results, max_size=6)) if r.outcome != "error"}
-    errors = [replace(r, outcome="error") for r in draw(st.lists(results, max_size=6))]
+    outcomes = {r.unit_id: r for r in draw(st.lists(played, max_size=6))}
+    errors = draw(st.lists(broken, max_size=6))
     again = [replace(r, attempt=draw(st.integers(1, 4)), run_info={"again": 1}) for r in outcomes.values()]
     return draw(st.permutations([*outcomes.values(), *errors, *again]))
 
@@ -153,6 +168,46 @@ def test_a_wrong_field_is_named(make_result: MakeResult, old: bytes, new: bytes,
         from_line(line.replace(old, new))
 
 
+GOOD, BAD = SubtaskResult("a", "do a", True, 2), SubtaskResult("b", "do b", False, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"attempt": 0}, "attempt is 0, expected 1 or more"),
+        ({"subtasks": (replace(GOOD, steps=-1), BAD)}, r"subtasks\[0\].steps is -1, expected 0 or more"),
+        ({"subtasks": (BAD, GOOD)}, r"subtasks\[1\] follows a subtask that failed"),
+        ({"subtasks": (GOOD, GOOD)}, "outcome is 'failure', but error is null and 2 of 2"),
+        ({"subtasks": ()}, "outcome is 'failure', but error is null and 0 of 0"),
+        ({"outcome": "success"}, "outcome is 'success', but error is null and 1 of 2"),
+        (
+            {"outcome": "success", "subtasks": (GOOD,), "error": UnitError("policy_error", "nan")},
+            "outcome is 'success', but error is policy_error",
+        ),
+        ({"actions_sha256": None}, "actions_sha256 is null, but outcome is 'failure'"),
+        ({"error": UnitError("infrastructure_error", "no GL")}, "error is infrastructure_error, but outcome is 'fail"),
+        ({"outcome": "error", "actions_sha256": None}, "error is null, but outcome is 'error'"),
+        (
+            {"outcome": "error", "error": UnitError("infrastructure_error", "no GL")},
+            "actions_sha256 is given, but outcome is 'error'",
+        ),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused_and_the_field_named(
+    make_result: MakeResult, changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(DamagedRecordError, match=words):
+        from_line(to_line(replace(make_result(), **changes)).encode())
+
+
+@pytest.mark.parametrize("subtasks", [(), (GOOD,), (GOOD, BAD), (BAD,)])
+def test_a_fault_of_the_policy_may_end_a_unit_anywhere(
+    make_result: MakeResult, subtasks: tuple[SubtaskResult, ...]
+) -> None:
+    result = replace(make_result(), subtasks=subtasks, error=UnitError("policy_error", "nan"))
+    assert from_line(to_line(result).encode()) == result
+
+
 def test_a_newer_schema_is_never_skipped(tmp_path: Path, make_result: MakeResult) -> None:
     newer = to_line(make_result(1)).replace("seer-bench/unit/1", "seer-bench/unit/2")
     path = write(tmp_path / "units.jsonl", [to_line(make_result(0)), newer])
@@ -174,11 +229,11 @@ def test_an_outcome_supersedes_errors_and_later_errors_earlier_ones(tmp_path: Pa
 
 
 def test_two_different_outcomes_are_refused_with_both_lines(tmp_path: Path, make_result: MakeResult) -> None:
-    lines = [to_line(make_result(0)), to_line(make_result(1)), to_line(make_result(0, outcome="success", attempt=2))]
+    lines = [to_line(make_result(0)), to_line(make_result(1)), to_line(make_result(0, seed=12, attempt=2))]
     path = write(tmp_path / "units.jsonl", lines)
     with pytest.raises(DamagedRecordError) as refused:
         read_records(path)
-    for words in (f"{path}, line 1", f"{path}, line 3", "outcome: 'failure' here, 'success' there", "chain=0000"):
+    for words in (f"{path}, line 1", f"{path}, line 3", "seed: 11 here, 12 there", "chain=0000"):
         assert words in str(refused.value)
 
 

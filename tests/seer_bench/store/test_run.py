@@ -56,7 +56,7 @@ def test_one_run_named_twice_is_one_run(record, make_result: MakeResult) -> None
 
 
 def test_two_different_outcomes_are_refused_with_both_directories(record, make_result: MakeResult) -> None:
-    one, two = record("one", make_result(0)), record("two", make_result(0, outcome="success"))
+    one, two = record("one", make_result(0)), record("two", make_result(0, seed=12))
     with pytest.raises(DamagedRecordError) as refused:
         merge_runs([two, one])
     assert str(one.path) in str(refused.value)
@@ -81,6 +81,7 @@ def test_runs_are_found_where_they_are_and_below(tmp_path: Path, record, manifes
         record(name)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "manifest.json").write_text("of another program")
+    (tmp_path / "c" / "units.jsonl").unlink()
     (tmp_path / "link").symlink_to(tmp_path / "c")
     assert find_runs([tmp_path, tmp_path / "a"]) == [tmp_path / "a", tmp_path / "c", tmp_path / "deep/er/b"]
     assert find_runs([tmp_path / "a"]) == [tmp_path / "a"]

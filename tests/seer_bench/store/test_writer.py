@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from seer_bench.contracts import Array, UnitResult
 from seer_bench.errors import DamagedRecordError, RunLockedError, RunMismatchError, StoreError
 from seer_bench.store import Manifest, RunWriter, read_run
+from seer_bench.store._files import cannot_write
 
 MakeResult = Callable[..., UnitResult]
 StartChild = Callable[..., "subprocess.Popen[str]"]
@@ -319,3 +321,36 @@ with RunWriter.open(run, manifest) as writer:
     assert f"{run / 'actions' / 'chain=0000.npy'}: cannot be written: File too large" in out
     assert read_run(run).results == {}
     assert list((run / "actions").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "Make room and repeat the same command"),
+        (errno.EDQUOT, "Make room and repeat the same command"),
+        (errno.EROFS, "choose another --out"),
+        (errno.EACCES, "choose another --out"),
+        (errno.EPERM, "choose another --out"),
+        (errno.EIO, "Input/output error. Choose another --out"),
+    ],
+)
+def test_the_advice_fits_the_reason(run: Path, code: int, words: str) -> None:
+    message = str(cannot_write(run, OSError(code, os.strerror(code))))
+    assert words in message
+    assert os.strerror(code) in message
+    assert ("Make room" in message) == (code in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_a_place_where_no_directory_can_be_made_is_refused_without_talk_of_room(manifest: Manifest) -> None:
+    with pytest.raises(StoreError, match=r"/proc/foo: cannot be written: .*another --out") as refused:
+        RunWriter.open(Path("/proc/foo"), manifest)
+    assert "Make room" not in str(refused.value)
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(run: Path, manifest: Manifest) -> None:
+    RunWriter.open(run, manifest).close()
+    (run / "sessions").rmdir()
+    (run / "sessions").write_text("")
+    with pytest.raises(StoreError, match=f"{run / 'sessions'}: cannot be written: File exists") as refused:
+        RunWriter.open(run, manifest)
+    assert "Make room" not in str(refused.value)

@@ -24,7 +24,7 @@ class LateSlip(World):
         super().step(action)
         self.taken += 1
         if self.taken == 20:
-            self._robot.target_position[0] += 1e-15
+            self._bodies.robot.target_position[0] += 1e-15
 
 
 def test_a_world_equals_itself_in_both_variants():

@@ -190,8 +190,19 @@ def test_what_is_not_compared_is_said(embedded, verify):
     extra = {"r00/tactile": np.zeros(3), "r09/robot_obs": np.zeros(3)}
     code, output = verify(embedded.keep(ROLLOUT).edit(f"{ROLLOUT}.npz", None, lambda arrays: {**arrays, **extra}))
     assert code == 0
-    assert "tactile was not compared" in output
-    assert "not compared: r09" in output
+    assert "not compared: r00/tactile, r09/robot_obs" in output
+
+
+def test_what_is_not_compared_is_said_for_every_kind(embedded, verify):
+    extra = {f"bonus{i}": np.zeros(3) for i in range(8)}
+    code, output = verify(embedded.keep(RESETS).edit(f"{RESETS}.npz", None, lambda arrays: {**arrays, **extra}))
+    assert code == 0
+    assert "not compared: bonus0, bonus1, bonus2, bonus3, bonus4, bonus5 and 2 more" in output
+
+
+def test_whole_records_say_nothing_of_the_kind(embedded, verify):
+    _, output = verify(embedded)
+    assert "not compared" not in output
 
 
 def test_an_unknown_action_kind_is_skipped(embedded, verify):

@@ -9,7 +9,7 @@ from typing import Any
 
 from seer_bench.contracts import Benchmark, Policy, PolicyContext
 from seer_bench.conventions import PolicySpec
-from seer_bench.errors import MissingExtraError, SeerBenchError, UnknownNameError, UsageError
+from seer_bench.errors import SeerBenchError, UnknownNameError, UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.verification import AssetInstaller, Verifier
 
@@ -17,9 +17,6 @@ POLICIES = "seer_bench.policies"
 BENCHMARKS = "seer_bench.benchmarks"
 VERIFIERS = "seer_bench.verifiers"
 ASSETS = "seer_bench.assets"
-
-# Packages of ours that an extra brings; a plugin elsewhere names its own in the ImportError it raises.
-_EXTRA_OF = {"pybullet": "calvin", "pybullet_data": "calvin"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def load_benchmark(name: str) -> Benchmark:
 
     Raises:
         UnknownNameError: nothing is registered under it.
-        MissingExtraError: its packages are not installed.
+        MissingExtraError: packages that its import needs are not installed.
     """
     factory: Callable[[], Benchmark] = _load(BENCHMARKS, "benchmark", name)
     return factory()
@@ -52,7 +49,7 @@ def load_policy(name: str, context: PolicyContext) -> Policy:
 
     Raises:
         UnknownNameError: nothing is registered under it.
-        MissingExtraError: its packages are not installed.
+        MissingExtraError: packages that its import needs are not installed.
         CheckpointError: the policy refuses the checkpoint.
         UsageError: it cannot be imported or built, or is no policy.
     """
@@ -102,10 +99,9 @@ def _load(group: str, kind: str, name: str) -> Any:
         raise UnknownNameError(kind, name, found, hint="List them with: seer-bench list")
     try:
         return found[name].load()
+    except SeerBenchError:
+        raise  # a plugin knows best what it lacks, e.g. MissingExtraError
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module in _EXTRA_OF:
-            raise MissingExtraError(f"the {kind} '{name}'", module, _EXTRA_OF[module]) from error
         raise UsageError(f"the {kind} '{name}' needs the module '{error.name}', which is not installed.") from error
     except Exception as error:
         info = _info(found[name])

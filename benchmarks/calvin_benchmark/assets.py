@@ -8,35 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import json
 import os
-import tarfile
 import tempfile
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from seer_bench.errors import AssetError
 
 from .embedded import embedded_assets
 from .scene import Scene, load_scene
+from .sources import Progress, download, entries
 
 ROOT_VARIABLE = "SEER_BENCH_CALVIN_ASSETS"
 """Environment variable that names the assets folder instead of the user's cache."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with `download` or `install`, the bytes done and the bytes in all (0: not known)."""
-
 _SCENE_SUFFIXES = (".urdf", ".obj", ".mtl", ".stl", ".png")
-_CHUNK = 1 << 20
-_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -99,12 +88,17 @@ def check(root: Path, manifest: Manifest | None = None) -> list[Problem]:
 
 
 def locate() -> Path:
-    """Return the checked assets folder.
+    """Return the checked assets folder; one process hashes the files of a folder that is whole only once.
 
     Raises:
         AssetError: with what is wrong and the command that mends it.
     """
-    root = default_root()
+    return _whole(default_root())
+
+
+@cache  # of whole folders: an exception is not kept
+def _whole(root: Path) -> Path:
+    """The folder, checked; raises AssetError."""
     if not root.is_dir():
         raise AssetError(f"the CALVIN assets are not installed: {root} does not exist. {_remedy()}")
     if problems := check(root):
@@ -159,7 +153,7 @@ def install(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-            archive = source or _download(url or wanted.archive_url, Path(scratch) / "archive.zip", report)
+            archive = source or download(url or wanted.archive_url, Path(scratch) / "archive.zip", report)
             staging = Path(scratch) / "staging"
             _stage(archive, staging, wanted, report)
             _move_in(staging, target, wanted)
@@ -194,35 +188,12 @@ def _remedy() -> str:
     )
 
 
-def _download(url: str, to: Path, report: Progress) -> Path:
-    request = urllib.request.Request(url, headers={"User-Agent": "seer-bench"})  # noqa: S310  # our own URL
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response, to.open("wb") as out:  # noqa: S310
-            total, done = int(response.headers.get("Content-Length") or 0), 0
-            while chunk := response.read(_CHUNK):
-                out.write(chunk)
-                done += len(chunk)
-                report("download", done, total)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise AssetError(_download_failed(url, str(error))) from error
-    if total and done != total:
-        raise AssetError(_download_failed(url, f"it ended after {done} of {total} bytes"))
-    return to
-
-
-def _download_failed(url: str, why: str) -> str:
-    return (
-        f"could not download {url}: {why}. Try again, or fetch it elsewhere and run: "
-        "seer-bench assets calvin --from DIR|ARCHIVE"
-    )
-
-
 def _stage(source: Path, staging: Path, manifest: Manifest, report: Progress) -> None:
     """Copy every file of the manifest from the source into `staging`, checked."""
     missing = {file.path: Problem(file.path, "missing") for file in manifest.files}
     wanted = {file.path: file for file in manifest.files}
     done = 0
-    for name, stream in _entries(source):
+    for name, stream in entries(source):
         path = _manifest_path(name, wanted)
         if path is None or path not in missing:
             continue
@@ -248,46 +219,6 @@ def _manifest_path(name: str, wanted: dict[str, AssetFile]) -> str | None:
     parts = PurePosixPath(name).parts
     suffixes = ("/".join(parts[i:]) for i in range(len(parts)))
     return next((suffix for suffix in suffixes if suffix in wanted), None)
-
-
-def _entries(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of every regular file in a folder or archive; nothing is extracted."""
-    if source.is_dir():
-        yield from _folder_entries(source)
-    elif not source.is_file():
-        raise AssetError(f"no such folder or archive: {source}")
-    else:
-        try:
-            if zipfile.is_zipfile(source):
-                yield from _zip_entries(source)
-            else:
-                yield from _tar_entries(source)
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-            raise AssetError(f"{source} is no whole .zip or .tar archive: {error}") from error
-
-
-def _folder_entries(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    base = source / "data" if (source / "data").is_dir() else source
-    for path in sorted(base.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as stream:
-                yield path.relative_to(base).as_posix(), stream
-
-
-def _zip_entries(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with zipfile.ZipFile(source) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                with archive.open(info) as stream:
-                    yield info.filename, stream
-
-
-def _tar_entries(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(source) as archive:
-        for member in archive:
-            stream = archive.extractfile(member) if member.isfile() else None
-            if stream is not None:
-                yield member.name, stream
 
 
 def _move_in(staging: Path, target: Path, manifest: Manifest) -> None:

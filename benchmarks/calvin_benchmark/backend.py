@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,12 +16,11 @@ from seer_bench.protocol import EvaluationProtocol
 from .actions import Action
 from .assets import scene_root
 from .cameras import Image
-from .renderer import Renderer, available
+from .protocols import BACKENDS
+from .renderer import Renderer, available, require
 from .scene import load_scene
 from .snapshot import Snapshot
 from .world import World
-
-BACKENDS = ("own", "upstream")
 
 
 class Backend(Protocol):
@@ -66,10 +67,10 @@ def renderer_for(protocol: EvaluationProtocol, cameras: Cameras) -> Renderer:
     return "tiny" if cameras == "any" and not available(wanted) else wanted
 
 
-def make_backend(
+def prepare_backend(
     protocol: EvaluationProtocol, *, renderer: Renderer, backend: str = "own", scene: str | None = None
-) -> Backend:
-    """Build the world that a protocol describes.
+) -> Callable[[], Backend]:
+    """Check all that a protocol's world needs, and return what builds it; no physics client is opened before.
 
     Args:
         protocol: gives scene, variant and seed.
@@ -80,17 +81,26 @@ def make_backend(
     Raises:
         AssetError: the scene's files are missing or altered.
         MissingExtraError: upstream's package is not installed.
-        SimulationError: the renderer cannot be had.
-        UnknownNameError: no such backend or scene.
+        SimulationError: the renderer does not work here.
+        UnknownNameError: no such backend, renderer or scene.
     """
     settings = protocol.settings
     chosen = load_scene(scene or settings["scene"])
     if backend not in BACKENDS:
         raise UnknownNameError("CALVIN backend", backend, BACKENDS)
+    require(renderer)
+    described = {"variant": settings["variant"], "renderer": renderer, "seed": settings["world_seed"]}
     if backend == "upstream":
         from .upstream import UpstreamWorld
+        from .upstream_package import find_checkout
 
-        return UpstreamWorld(chosen, variant=settings["variant"], renderer=renderer, seed=settings["world_seed"])
-    return World(
-        chosen, scene_root(chosen), variant=settings["variant"], renderer=renderer, seed=settings["world_seed"]
-    )
+        find_checkout()
+        return partial(UpstreamWorld, chosen, **described)
+    return partial(World, chosen, scene_root(chosen), **described)
+
+
+def make_backend(
+    protocol: EvaluationProtocol, *, renderer: Renderer, backend: str = "own", scene: str | None = None
+) -> Backend:
+    """Build the world that a protocol describes; arguments and errors are those of `prepare_backend`."""
+    return prepare_backend(protocol, renderer=renderer, backend=backend, scene=scene)()

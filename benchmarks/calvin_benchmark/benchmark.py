@@ -14,10 +14,8 @@ from seer_bench.conventions import FieldSpec
 from seer_bench.protocol import fingerprint
 
 from .assets import identity
-from .backend import BACKENDS, make_backend, renderer_for
 from .chains import initial_state_vectors, load_chains, load_sentences
-from .facts import facts
-from .protocols import DEFAULT_PROTOCOL, all_protocols
+from .protocols import BACKENDS, DEFAULT_PROTOCOL, all_protocols
 
 PROBE_STEPS = 16
 """Control steps of the physics trace that identifies a simulation."""
@@ -39,7 +37,10 @@ _ROBOT_OBS = VectorSpec(
 
 
 class CalvinBenchmark:
-    """Chains of five instructions on CALVIN's play table."""
+    """Chains of five instructions on CALVIN's play table.
+
+    The simulator is imported by what uses it, so that listing protocols and units needs none.
+    """
 
     name = "calvin"
     default_protocol = DEFAULT_PROTOCOL
@@ -80,13 +81,22 @@ class CalvinBenchmark:
         return [Unit(f"{protocol.name}:chain={chain.index:04d}", chain.index) for chain in load_chains()]
 
     def make_env(self, protocol: EvaluationProtocol, *, cameras: Cameras, backend: str) -> Environment:
-        """A simulator for one chain at a time."""
+        """A simulator for one chain at a time; raises MissingExtraError where pybullet is not installed."""
+        from .backend import renderer_for
         from .env import CalvinEnv
+        from .fields import DEFAULT_FIELDS
 
-        return CalvinEnv(protocol, renderer=renderer_for(protocol, cameras), backend=backend)
+        fields = ("robot_obs",) if cameras == "off" else DEFAULT_FIELDS
+        return CalvinEnv(protocol, fields=fields, renderer=renderer_for(protocol, cameras), backend=backend)
 
     def probe(self, protocol: EvaluationProtocol, *, cameras: bool, backend: str) -> dict[str, str]:
-        """Hashes of the assets, of a short physics trace and, with `cameras`, of one frame of each camera."""
+        """Hashes of the assets, of a short physics trace and, with `cameras`, of one frame of each camera.
+
+        Raises:
+            MissingExtraError: pybullet is not installed.
+        """
+        from .backend import make_backend, renderer_for
+
         world = make_backend(protocol, renderer=renderer_for(protocol, "exact" if cameras else "off"), backend=backend)
         try:
             world.reset(*initial_state_vectors(load_chains()[0].initial_state))
@@ -107,4 +117,6 @@ class CalvinBenchmark:
 
     def facts(self, *, cameras: bool) -> dict[str, str]:
         """Versions of what simulates and, with `cameras`, the OpenGL driver."""
+        from .facts import facts
+
         return facts(egl=cameras)

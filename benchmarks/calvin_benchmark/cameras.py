@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-import pybullet as p
 from numpy.typing import NDArray
 
 from .culling import LinkCulling
+from .engine import p
 from .robot import Robot
 from .scene import CameraSpec
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import pybullet as p
 from numpy.typing import NDArray
 
+from .engine import p
 from .scene import LinkBox
 
 

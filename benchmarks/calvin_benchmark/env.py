@@ -10,6 +10,12 @@ observation, reward, terminated, truncated, info = env.step(env.action_space.sam
 
 An episode is a chain. `reward` is 1 on the step that solves a subtask; the next subtask then begins in the very state
 that was reached. `terminated` means that all five are solved, `truncated` that a subtask ran out of steps.
+
+The physics client and OpenGL come into being at the first `reset`. Bullet's EGL renderer allows one world in a process,
+because closing one of two makes the other one's pictures wrong. So under EGL:
+
+* many environments: `AsyncVectorEnv(makers, context="spawn")`; `SyncVectorEnv` takes a `-tiny` protocol;
+* `check_env(env.unwrapped, skip_render_check=True)`: the render check resets a second environment beside the first.
 """
 
 from __future__ import annotations
@@ -35,14 +41,13 @@ from seer_bench import (
 from seer_bench.contracts import Array
 
 from .action_kinds import ACTION_KINDS
-from .backend import make_backend, renderer_for
+from .backend import Backend, prepare_backend, renderer_for
 from .chains import Chain, initial_state_vectors, load_chains, load_sentences
+from .fields import DEFAULT_FIELDS, check_fields, field_spaces
 from .oracle import solved
 from .protocols import DEFAULT_PROTOCOL, load_protocol
 from .renderer import Renderer
 from .snapshot import ROBOT, Snapshot
-
-DEFAULT_FIELDS = ("rgb_static", "rgb_gripper", "robot_obs")
 
 
 @dataclass
@@ -76,8 +81,11 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
         render_mode: "rgb_array" or None.
 
     Raises:
-        UnknownNameError: no such protocol, field, action kind or scene.
+        UnknownNameError: no such protocol, field, action kind, renderer, scene or backend.
+        UsageError: no field, no such render mode, an image without a renderer, or an action kind that the protocol's
+            variant lacks.
         AssetError: the scene's files are missing or altered.
+        SimulationError: the renderer does not work here.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own class attribute
@@ -94,12 +102,12 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
         render_mode: str | None = None,
     ) -> None:
         self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise UsageError(f"render_mode {render_mode!r} is unknown; known: 'rgb_array', or None for no pictures.")
         self.render_mode = render_mode
         self._sizes = {name: tuple(size) for name, size in self.protocol.settings["cameras"].items()}
         spaces_of = field_spaces(self._sizes)
-        for field in fields:
-            if field not in spaces_of:
-                raise UnknownNameError("observation field", field, spaces_of)
+        check_fields(fields, spaces_of)
         if action_kind not in ACTION_KINDS:
             raise UnknownNameError("action kind", action_kind, ACTION_KINDS)
         self._fields = tuple(fields)
@@ -112,8 +120,11 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
         self._limit: int = self.protocol.settings["chain"]["steps_per_subtask"]
         looks = render_mode is not None or any(field.startswith(("rgb_", "depth_")) for field in fields)
         self.renderer: Renderer = renderer or renderer_for(self.protocol, "exact" if looks else "off")
-        self._world = make_backend(self.protocol, renderer=self.renderer, backend=backend, scene=scene)
-        self._fresh = True
+        if looks and self.renderer == "none":
+            raise UsageError("renderer 'none' takes no pictures; leave out image fields and render_mode, or use 'tiny'")
+        self._make_world = prepare_backend(self.protocol, renderer=self.renderer, backend=backend, scene=scene)
+        self._built: Backend | None = None
+        self._closed = False
         self._episode: _Episode | None = None
 
     # --- Gymnasium -------------------------------------------------------------------------------------------
@@ -125,6 +136,8 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
 
         Raises:
             UsageError: there is no such chain, or an option is unknown.
+            SimulationError: the world cannot be built, e.g. a second one with EGL in this process.
+            gymnasium.error.ClosedEnvironmentError: after `close`.
         """
         super().reset(seed=seed)
         options = dict(options or {})
@@ -142,6 +155,7 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
         Raises:
             InvalidActionError: wrong shape or dtype, or not finite; the world is untouched.
             gymnasium.error.ResetNeeded: the chain is over.
+            gymnasium.error.ClosedEnvironmentError: after `close`.
         """
         result = self.advance(action)
         ended = result.subtask_over and result.next_subtask is None
@@ -161,8 +175,10 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
         return self._world.render("static", size=self._sizes["static"], depth=False).rgb
 
     def close(self) -> None:
-        """Free the physics client."""
-        self._world.close()
+        """Free the physics client; closing twice is fine."""
+        self._closed = True
+        if self._built is not None:
+            self._built.close()
 
     # --- what the engine drives ------------------------------------------------------------------------------
 
@@ -225,11 +241,16 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
 
     def _begin_chain(self, index: int) -> Subtask:
         """A fresh world in the chain's initial state."""
+        self._refuse_closed()
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
+            raise UsageError(f"a chain is chosen by its number, 0 to {len(self._chains) - 1}, not by {index!r}.")
         if not 0 <= index < len(self._chains):
             raise UsageError(f"there is no chain {index}; chains are numbered 0 to {len(self._chains) - 1}.")
-        if not self._fresh:
-            self._world.rebuild()
-        self._fresh = False
+        self._episode = None
+        if self._built is None:
+            self._built = self._make_world()
+        else:
+            self._built.rebuild()
         chain = self._chains[index]
         self._world.reset(*initial_state_vectors(chain.initial_state))
         first = self._describe(chain, 0)
@@ -237,10 +258,24 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
         return first
 
     def _under_way(self) -> tuple[_Episode, Subtask]:
-        """The episode and its current subtask; raises gymnasium.error.ResetNeeded."""
+        """The episode and its current subtask; raises ResetNeeded or ClosedEnvironmentError of gymnasium.error."""
+        self._refuse_closed()
         if self._episode is None or self._episode.subtask is None:
             raise gymnasium.error.ResetNeeded("no chain is under way; call reset() to begin one.")
         return self._episode, self._episode.subtask
+
+    @property
+    def _world(self) -> Backend:
+        """The world since the first reset; raises ResetNeeded or ClosedEnvironmentError of gymnasium.error."""
+        self._refuse_closed()
+        if self._built is None:
+            raise gymnasium.error.ResetNeeded("there is no world yet; call reset() to build it.")
+        return self._built
+
+    def _refuse_closed(self) -> None:
+        """Raise gymnasium.error.ClosedEnvironmentError after `close`."""
+        if self._closed:
+            raise gymnasium.error.ClosedEnvironmentError("this environment was closed; make a new one.")
 
     def _describe(self, chain: Chain, index: int) -> Subtask:
         """The subtask at a position of a chain."""
@@ -260,17 +295,6 @@ class CalvinEnv(gymnasium.Env[dict[str, Any], Array]):
             "subtask_solved": solved,
             "solved": self._episode.solved,
         }
-
-
-def field_spaces(sizes: dict[str, tuple[int, int]]) -> dict[str, spaces.Box]:
-    """The space of every observation field, given the cameras' (width, height)."""
-    found: dict[str, spaces.Box] = {}
-    for camera, (width, height) in sizes.items():
-        found[f"rgb_{camera}"] = spaces.Box(0, 255, (height, width, 3), np.uint8)
-        found[f"depth_{camera}"] = spaces.Box(0, np.inf, (height, width), np.float32)
-    found["robot_obs"] = spaces.Box(-np.inf, np.inf, (15,), np.float64)
-    found["scene_obs"] = spaces.Box(-np.inf, np.inf, (24,), np.float64)
-    return found
 
 
 def make_env(**kwargs: Any) -> CalvinEnv:

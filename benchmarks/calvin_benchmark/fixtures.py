@@ -6,9 +6,8 @@ Source: calvin_env, scene objects.
 
 from __future__ import annotations
 
-import pybullet as p
-
 from .actions import Variant
+from .engine import p
 from .scene import Colour
 
 

@@ -10,6 +10,9 @@ from seer_bench.protocol import EvaluationProtocol, load_protocols
 
 DEFAULT_PROTOCOL = "calvin-abc-d/v1"
 
+BACKENDS = ("own", "upstream")
+"""Simulations that a protocol can be played on."""
+
 
 @lru_cache(maxsize=1)
 def all_protocols() -> dict[str, EvaluationProtocol]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
-import pybullet as p
+from seer_bench.errors import SimulationError, UnknownNameError
 
-from seer_bench.errors import SimulationError
-
+from .engine import p
+from .quiet import quiet
 from .scene import Scene
 
 Renderer = Literal["none", "tiny", "egl"]
@@ -32,6 +28,7 @@ _PROBE_TIMEOUT_S = 60
 _WARM_UP_PICTURES = 2
 
 _egl_clients: set[int] = set()  # of this process; the plugin keeps state of its own beside them
+_egl_processes: set[int] = set()  # that loaded EGL; a fork inherits the set, and so knows that it is one
 
 
 @dataclass(frozen=True)
@@ -77,23 +74,42 @@ def available(renderer: Renderer) -> bool:
     return renderer != "egl" or probe_egl().works
 
 
+def require(renderer: str) -> None:
+    """Refuse a renderer that does not exist or does not work here; no OpenGL is loaded into this process.
+
+    Raises:
+        UnknownNameError: there is no such renderer.
+        SimulationError: EGL does not work here; says which packages bring it.
+    """
+    if renderer not in get_args(Renderer):
+        raise UnknownNameError("renderer", str(renderer), get_args(Renderer))
+    if renderer == "egl" and not available("egl"):
+        raise SimulationError(_no_egl())
+
+
 def connect(renderer: Renderer, scene: Scene) -> int:
     """Open a physics client of its own and return its id.
 
     Raises:
-        SimulationError: no client could be had, EGL does not work here, or this process has an EGL client.
+        SimulationError: no client could be had, EGL does not work here, this process has an EGL client, or it was
+            forked from one that had loaded EGL.
     """
+    require(renderer)
     if renderer != "egl":
         return _checked(p.connect(p.DIRECT))
+    if _egl_processes - {os.getpid()}:
+        raise SimulationError(
+            "this process was forked from one that had loaded EGL, where OpenGL would hang. Start it with "
+            "multiprocessing's method 'spawn' (AsyncVectorEnv(..., context='spawn')), or use the renderer 'tiny'"
+        )
     if _egl_clients:
         raise SimulationError(
             "this process already has a world with the renderer 'egl', and Bullet's plugin renders wrong pictures "
             "once one of two is closed. Close that world first, or use another process, or the renderer 'tiny'"
         )
-    if not probe_egl().works:
-        raise SimulationError(_no_egl())
     width = max(camera.size[0] for camera in scene.cameras.values())
     height = max(camera.size[1] for camera in scene.cameras.values())
+    _egl_processes.add(os.getpid())
     with quiet():
         client = _checked(p.connect(p.DIRECT, options=f"--width={width} --height={height}"))
         plugin = importlib.util.find_spec("eglRenderer")
@@ -107,7 +123,9 @@ def connect(renderer: Renderer, scene: Scene) -> int:
 
 
 def disconnect(client: int) -> None:
-    """Close a client that `connect` opened."""
+    """Close a client that `connect` opened; a fork leaves its parent's EGL client alone."""
+    if client in _egl_clients and os.getpid() not in _egl_processes:
+        return
     if client in _egl_clients:
         with quiet():
             p.disconnect(physicsClientId=client)
@@ -139,23 +157,3 @@ def _no_egl() -> str:
         f"the renderer 'egl' does not work here ({' | '.join(lines[-3:]) or 'no message'}). It needs OpenGL through "
         f"EGL: apt-get install {' '.join(EGL_PACKAGES)}, or a GPU driver with EGL. The renderer 'tiny' needs neither"
     )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what the plugin prints by itself off standard output and error."""
-    libc = ctypes.CDLL(None)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            libc.fflush(None)  # the C library buffers, and would print later
-            os.dup2(kept[0], 1)
-            os.dup2(kept[1], 2)
-            os.close(kept[0])
-            os.close(kept[1])

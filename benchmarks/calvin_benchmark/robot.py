@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pybullet as p
 from numpy.typing import ArrayLike, NDArray
 
 from .actions import Command, JointTarget, RelativeMotion
+from .engine import p
 from .scene import RobotSpec
 
 

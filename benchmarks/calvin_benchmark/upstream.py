@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pybullet as p
 from numpy.typing import ArrayLike, NDArray
 
 from seer_bench.errors import UsageError
 
 from .actions import AbsolutePose, Action, Command, RelativeMotion, Variant, parse_action
 from .cameras import Image
+from .engine import p
 from .renderer import Renderer
 from .scene import Scene
 from .snapshot import ROBOT, BlockState, Snapshot, Touch

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pybullet as p
-
 from seer_bench.errors import MissingExtraError, SimulationError, UsageError
 
 from .actions import Variant
-from .renderer import EGL_PACKAGES, Renderer, available, quiet
+from .engine import p
+from .quiet import quiet
+from .renderer import EGL_PACKAGES, Renderer, available
 from .scene import Scene, load_scene
 
 COMMITS: dict[Variant, str] = {"main": "797142c", "pinned": "1431a46"}

@@ -7,30 +7,26 @@ one process.
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
-import pybullet as p
 from numpy.typing import ArrayLike, NDArray
 
-from seer_bench.errors import AssetError, SimulationError, UsageError
+from seer_bench.errors import UsageError
 
 from .actions import Action, Variant, parse_action
+from .bodies import Bodies
 from .cameras import Camera, Image
 from .culling import LinkCulling
-from .fixtures import Button, Door, Light, Switch
+from .engine import p
 from .renderer import Renderer, connect, disconnect, warm_up
-from .robot import Robot
 from .scene import Scene
-from .snapshot import ROBOT, TABLE, BlockState, Snapshot, Touch
+from .snapshot import Snapshot
 
 __all__ = ["Renderer", "Variant", "World"]
-
-_PLACEMENT_TRIES = 1000
 
 
 class World:
@@ -75,7 +71,10 @@ class World:
         self.close()
         self._client = connect(self.renderer, self.scene)
         self._release = weakref.finalize(self, disconnect, self._client)
-        self._build()
+        self._bodies = Bodies(self.scene, self._assets, self.variant, self.seed, self._client)
+        robot, boxes = self._bodies.robot, self.scene.robot.visual_boxes
+        culling = LinkCulling(robot.uid, boxes, self._client) if self.renderer == "tiny" else None
+        self._cameras = {name: Camera(spec, robot, self._client, culling) for name, spec in self.scene.cameras.items()}
         if self.renderer == "egl" and self._warm_up:
             warm_up(self._client)
 
@@ -93,19 +92,19 @@ class World:
             UsageError: a wrong shape, a value that is not finite, a light that is neither 0 nor 1.
         """
         robot_state = _vector(robot_obs, 15, "robot_obs")
-        scene_state = _vector(scene_obs, 6 + 6 * len(self._blocks), "scene_obs")
+        scene_state = _vector(scene_obs, 6 + 6 * len(self._bodies.blocks), "scene_obs")
         slide, drawer, button, switch, lightbulb, led = scene_state[:6].tolist()
         if lightbulb not in (0, 1) or led not in (0, 1):
             raise UsageError(f"scene_obs: lights must be 0 or 1, got lightbulb={lightbulb}, led={led}")
-        self._slide.reset(slide)
-        self._drawer.reset(drawer)
-        self._lightbulb.turn(lightbulb == 1)
-        self._led.turn(led == 1)
-        self._button.reset(button)
-        self._switch.reset(switch)
-        for uid, pose in zip(self._blocks.values(), scene_state[6:].reshape(-1, 6), strict=True):
-            self._place(uid, pose[:3], p.getQuaternionFromEuler(pose[3:]))
-        self._robot.reset(robot_state[7:14], robot_state[6] / 2)
+        self._bodies.slide.reset(slide)
+        self._bodies.drawer.reset(drawer)
+        self._bodies.lightbulb.turn(lightbulb == 1)
+        self._bodies.led.turn(led == 1)
+        self._bodies.button.reset(button)
+        self._bodies.switch.reset(switch)
+        for uid, pose in zip(self._bodies.blocks.values(), scene_state[6:].reshape(-1, 6), strict=True):
+            self._bodies.place(uid, pose[:3], p.getQuaternionFromEuler(pose[3:]))
+        self._bodies.robot.reset(robot_state[7:14], robot_state[6] / 2)
         p.stepSimulation(physicsClientId=self._client)
 
     def reset_random(self) -> None:
@@ -113,12 +112,12 @@ class World:
 
         Poses continue the world's random stream. Raises SimulationError if no free placement is found.
         """
-        for joint in (self._slide, self._drawer, self._button, self._switch):
+        for joint in (self._bodies.slide, self._bodies.drawer, self._bodies.button, self._bodies.switch):
             joint.reset(0.0)
-        self._lightbulb.turn(False)
-        self._led.turn(False)
-        self._scatter_blocks()
-        self._robot.reset_to_rest()
+        self._bodies.lightbulb.turn(False)
+        self._bodies.led.turn(False)
+        self._bodies.scatter_blocks()
+        self._bodies.robot.reset_to_rest()
         p.stepSimulation(physicsClientId=self._client)
 
     def step(self, action: Action) -> None:
@@ -130,75 +129,80 @@ class World:
         Raises:
             InvalidActionError: the action is malformed; the world is unchanged.
         """
-        self._robot.apply(parse_action(action, self.variant))
+        self._bodies.robot.apply(parse_action(action, self.variant))
         for _ in range(self.scene.substeps):
             p.stepSimulation(physicsClientId=self._client)
-        self._button.step()
-        self._switch.step()
+        self._bodies.button.step()
+        self._bodies.switch.step()
 
     def robot_obs(self) -> NDArray[np.float64]:
         """(15,): tcp xyz [m], tcp Euler [rad], gripper width [m], 7 arm joints [rad], last gripper command."""
-        return self._robot.observation()
+        return self._bodies.robot.observation()
 
     def scene_obs(self) -> NDArray[np.float64]:
         """(24,): slide, drawer, button, switch [m], lightbulb, led [0 or 1], then xyz and Euler of each block.
 
         Blocks come in the scene's loading order (scene D: red, blue, pink).
         """
-        values = [self._slide.position, self._drawer.position, self._button.position, self._switch.position]
-        values += [float(self._lightbulb.is_on), float(self._led.is_on)]
-        for uid in self._blocks.values():
-            position, quaternion = self._pose(uid)
+        values = [
+            self._bodies.slide.position,
+            self._bodies.drawer.position,
+            self._bodies.button.position,
+            self._bodies.switch.position,
+        ]
+        values += [float(self._bodies.lightbulb.is_on), float(self._bodies.led.is_on)]
+        for uid in self._bodies.blocks.values():
+            position, quaternion = self._bodies.pose(uid)
             values += [*position, *p.getEulerFromQuaternion(quaternion)]
         return np.array(values)
 
     def snapshot(self) -> Snapshot:
         """Everything the task checks look at, now."""
-        touches = self._touches()
+        touches = self._bodies.touches()
         return Snapshot(
-            blocks={name: self._block_state(uid, touches[uid]) for name, uid in self._blocks.items()},
-            robot_touches=touches[self._robot.uid],
-            slide=self._slide.position,
-            drawer=self._drawer.position,
-            button=self._button.position,
-            switch=self._switch.position,
-            button_on=self._button.is_on,
-            switch_on=self._switch.is_on,
-            lightbulb=self._lightbulb.is_on,
-            led=self._led.is_on,
+            blocks={name: self._bodies.block_state(uid, touches[uid]) for name, uid in self._bodies.blocks.items()},
+            robot_touches=touches[self._bodies.robot.uid],
+            slide=self._bodies.slide.position,
+            drawer=self._bodies.drawer.position,
+            button=self._bodies.button.position,
+            switch=self._bodies.switch.position,
+            button_on=self._bodies.button.is_on,
+            switch_on=self._bodies.switch.is_on,
+            lightbulb=self._bodies.lightbulb.is_on,
+            led=self._bodies.led.is_on,
         )
 
     @property
     def ik_joints(self) -> NDArray[np.float64]:
         """(7,) radians: joint positions that the last action sent to the arm's motors."""
-        return self._robot.joint_targets.copy()
+        return self._bodies.robot.joint_targets.copy()
 
     @property
     def target_position(self) -> NDArray[np.float64]:
         """(3,) metres: the pose that relative actions add to; absolute and joint actions leave it alone."""
-        return self._robot.target_position.copy()
+        return self._bodies.robot.target_position.copy()
 
     @property
     def target_euler(self) -> NDArray[np.float64]:
         """(3,) radians: orientation of the pose that relative actions add to."""
-        return self._robot.target_euler.copy()
+        return self._bodies.robot.target_euler.copy()
 
     def joint_velocities(self) -> NDArray[np.float64]:
         """(9,): 7 arm joints [rad/s], 2 fingers [m/s]."""
-        return self._robot.joint_velocities()
+        return self._bodies.robot.joint_velocities()
 
     def block_velocities(self) -> NDArray[np.float64]:
         """(blocks, 6): linear [m/s] and angular [rad/s] velocity of each block, in loading order."""
-        return np.array([np.concatenate(self._velocity(uid)) for uid in self._blocks.values()])
+        return np.array([np.concatenate(self._bodies.velocity(uid)) for uid in self._bodies.blocks.values()])
 
     def contact_counts(self) -> tuple[int, ...]:
         """Number of contact points of the robot, each block in loading order, and the table."""
-        bodies = (self._robot.uid, *self._blocks.values(), self._table)
+        bodies = (self._bodies.robot.uid, *self._bodies.blocks.values(), self._bodies.table)
         return tuple(len(p.getContactPoints(bodyA=uid, physicsClientId=self._client)) for uid in bodies)
 
     def load_poses(self) -> NDArray[np.float64]:
         """(blocks, 7): position and quaternion at which each block was loaded."""
-        return self._load_poses.copy()
+        return self._bodies.load_poses.copy()
 
     def render(self, camera: str, *, size: tuple[int, int] | None = None, depth: bool = True) -> Image:
         """Take a picture with the camera called `camera` (`static` or `gripper`).
@@ -223,114 +227,11 @@ class World:
             self._release()
         self._client = -1
 
-    def _build(self) -> None:
-        """Load everything; the order of calls decides unique ids and the last bits of the physics."""
-        client, scene = self._client, self.scene
-        self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed)))
-        p.resetSimulation(physicsClientId=client)
-        p.setTimeStep(1.0 / scene.steps_per_second, physicsClientId=client)
-        p.setGravity(*scene.gravity, physicsClientId=client)
-        self._robot = Robot(scene.robot, self._path(scene.robot_urdf), client)
-        self._load_blocks()
-        self._load_table()
-        self._plane = p.loadURDF(self._path(scene.plane_urdf), physicsClientId=client)
-        self._touch_names = self._name_links()
-        tiny = self.renderer == "tiny"
-        culling = LinkCulling(self._robot.uid, scene.robot.visual_boxes, client) if tiny else None
-        self._cameras = {name: Camera(spec, self._robot, client, culling) for name, spec in scene.cameras.items()}
-
-    def _load_blocks(self) -> None:
-        self._blocks: dict[str, int] = {}
-        for block in self.scene.blocks:
-            self._blocks[block.name] = self._load_scaled(block.urdf, *self._draw_pose())
-        self._load_poses = np.array([np.concatenate(self._pose(uid)) for uid in self._blocks.values()])
-
-    def _load_table(self) -> None:
-        spec, client = self.scene.fixtures, self._client
-        table = self._load_scaled(self.scene.table_urdf, (0, 0, 0), (0, 0, 0, 1))
-        self._table = table
-        joints, links = {}, {}
-        for index in range(p.getNumJoints(table, physicsClientId=client)):
-            info = p.getJointInfo(table, index, physicsClientId=client)
-            joints[info[1].decode()], links[info[12].decode()] = index, index
-        self._slide = Door(table, joints[spec.slide_joint], spec.force, client)
-        self._drawer = Door(table, joints[spec.drawer_joint], spec.force, client)
-        self._lightbulb = Light(table, links[spec.lightbulb_link], spec.lightbulb_on, spec.light_off, client)
-        self._led = Light(table, links[spec.led_link], spec.led_on, spec.light_off, client)
-        self._button = Button(table, joints[spec.button_joint], spec.force, self._led, self.variant, client)
-        self._switch = Switch(table, joints[spec.switch_joint], spec.force, self._lightbulb, client)
-
-    def _load_scaled(self, urdf: str, position: ArrayLike, quaternion: ArrayLike) -> int:
-        uid: int = p.loadURDF(
-            self._path(urdf),
-            position,
-            quaternion,
-            globalScaling=self.scene.global_scaling,
-            physicsClientId=self._client,
-        )
-        return uid
-
-    def _path(self, relative: str) -> str:
-        path = self._assets / relative
-        if not path.is_file():
-            raise AssetError(f"scene {self.scene.name} needs {path}, which does not exist")
-        return str(path)
-
-    def _name_links(self) -> dict[tuple[int, int], Touch]:
-        """Name every (body, link) pair that a contact point can mention."""
-        names = {self._robot.uid: ROBOT, self._robot.pedestal_uid: "pedestal", self._table: TABLE}
-        names |= {uid: name for name, uid in self._blocks.items()} | {self._plane: "plane"}
-        touches = {}
-        for uid, name in names.items():
-            touches[uid, -1] = Touch(name, "base_link")
-            for index in range(p.getNumJoints(uid, physicsClientId=self._client)):
-                link = p.getJointInfo(uid, index, physicsClientId=self._client)[12].decode()
-                touches[uid, index] = Touch(name, link)
-        return touches
-
-    def _touches(self) -> dict[int, frozenset[Touch]]:
-        """What the robot and each block touch, by unique id."""
-        found: dict[int, set[Touch]] = {uid: set() for uid in (self._robot.uid, *self._blocks.values())}
-        for contact in p.getContactPoints(physicsClientId=self._client):
-            first, second, first_link, second_link = contact[1:5]
-            if first in found:
-                found[first].add(self._touch_names[second, second_link])
-            if second in found and second != first:
-                found[second].add(self._touch_names[first, first_link])
-        return {uid: frozenset(touches) for uid, touches in found.items()}
-
-    def _block_state(self, uid: int, touches: frozenset[Touch]) -> BlockState:
-        return BlockState(*self._pose(uid), *self._velocity(uid), touches)
-
-    def _pose(self, uid: int) -> tuple[Any, Any]:
-        position, quaternion = p.getBasePositionAndOrientation(uid, physicsClientId=self._client)
-        return position, quaternion
-
-    def _velocity(self, uid: int) -> tuple[Any, Any]:
-        linear, angular = p.getBaseVelocity(uid, physicsClientId=self._client)
-        return linear, angular
-
-    def _place(self, uid: int, position: ArrayLike, quaternion: ArrayLike) -> None:
-        p.resetBasePositionAndOrientation(uid, position, quaternion, physicsClientId=self._client)
-
-    def _draw_pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Draw position and quaternion of a block: any surface, any yaw."""
-        surface = self.scene.surfaces[self._rng.choice(len(self.scene.surfaces))]
-        position = self._rng.uniform(surface.low, surface.high)
-        euler = self._rng.uniform([0, 0, -np.pi], [0, 0, np.pi])
-        return position, np.array(p.getQuaternionFromEuler(euler))
-
-    def _scatter_blocks(self) -> None:
-        uids = list(self._blocks.values())
-        for _ in range(_PLACEMENT_TRIES):
-            for uid in uids:
-                self._place(uid, *self._draw_pose())
-            p.stepSimulation(physicsClientId=self._client)
-            pairs = itertools.combinations(uids, 2)
-            if not any(p.getContactPoints(a, b, physicsClientId=self._client) for a, b in pairs):
-                return
-        raise SimulationError(
-            f"scene {self.scene.name}: no placement of the blocks without contact in {_PLACEMENT_TRIES} tries"
+    def __reduce__(self) -> NoReturn:
+        """Refuse copying and pickling: a copy would drive the same physics client."""
+        raise UsageError(
+            "a CALVIN world can be neither copied nor pickled, because a copy would share its physics client; "
+            "make a new environment instead, e.g. gymnasium.make(env.spec)"
         )
 
 

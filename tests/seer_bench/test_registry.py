@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from seer_bench import MissingExtraError, PolicyContext, UnknownNameError, UsageError
-from seer_bench.registry import BENCHMARKS, POLICIES, find_protocol, load_benchmark, load_policy, plugins
+from seer_bench.registry import BENCHMARKS, POLICIES, find_protocol, load_benchmark, load_policy, load_verifier, plugins
 from tests.fakes.tally_plugins import ACTION, FIELDS, Interface, protocol
 
 CONTEXT = PolicyContext(Interface("tally", FIELDS, ACTION), protocol())
@@ -71,9 +71,34 @@ def test_a_plugin_that_builds_no_policy_is_refused(monkeypatch):
         load_policy("add", CONTEXT)
 
 
-def test_a_missing_simulator_names_the_pip_command(monkeypatch):
+@pytest.fixture
+def no_pybullet(monkeypatch):
     for module in [name for name in sys.modules if name.startswith(("calvin_benchmark", "pybullet"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "pybullet", None)
+
+
+def test_a_benchmark_is_listed_without_its_simulator(no_pybullet):
+    benchmark = load_benchmark("calvin")
+    protocol = find_protocol(benchmark, None)
+    assert len(benchmark.units(protocol)) == 1000
+    assert benchmark.backends() == ("own", "upstream")
+    assert "rgb_static" in benchmark.interface(protocol).observations
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: load_verifier("calvin"),
+        lambda: load_benchmark("calvin").make_env(_default_protocol(), cameras="off", backend="own"),
+        lambda: load_benchmark("calvin").probe(_default_protocol(), cameras=False, backend="own"),
+    ],
+    ids=["verifier", "make_env", "probe"],
+)
+def test_a_missing_simulator_names_the_pip_command(no_pybullet, use):
     with pytest.raises(MissingExtraError, match=r"pip install 'seer-bench\[calvin\]'"):
-        load_benchmark("calvin")
+        use()
+
+
+def _default_protocol():
+    return find_protocol(load_benchmark("calvin"), None)

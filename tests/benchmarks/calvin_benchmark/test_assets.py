@@ -180,3 +180,15 @@ def test_the_official_files_match_the_manifest(official, monkeypatch):
     monkeypatch.setenv(assets.ROOT_VARIABLE, str(official))
     assert assets.locate() == official
     assert len(assets.load_manifest().files) == 199
+
+
+def test_a_whole_folder_is_hashed_once_a_process_and_always_by_check(tmp_path, manifest, make_source, monkeypatch):
+    monkeypatch.setattr(assets, "load_manifest", lambda: manifest)
+    monkeypatch.setenv(assets.ROOT_VARIABLE, str(tmp_path / "root"))
+    with pytest.raises(AssetError, match="not installed"):
+        assets.locate()
+    root = assets.install(make_source("zip"), tmp_path / "root", manifest=manifest)
+    assert assets.locate() == root  # a failure is not remembered
+    (root / "blocks/red.urdf").write_bytes(b"<robbt/>")
+    assert assets.locate() == root
+    assert [problem.what for problem in assets.check(root)] == ["altered"]

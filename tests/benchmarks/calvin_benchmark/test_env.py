@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import copy
+import pickle
+import subprocess
+import sys
+from functools import partial
+
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 import seer_bench
+from calvin_benchmark import renderer
 from calvin_benchmark.action_kinds import ACTION_KINDS
 from calvin_benchmark.benchmark import CalvinBenchmark
 from calvin_benchmark.env import CalvinEnv
-from seer_bench import InvalidActionError, UnknownNameError, UsageError
+from calvin_benchmark.renderer import available
+from seer_bench import InvalidActionError, SimulationError, UnknownNameError, UsageError
 
 EMBEDDED = "calvin-embedded/v1"
 STILL = np.array([0, 0, 0, 0, 0, 0, 1.0])
@@ -161,6 +169,12 @@ def test_steps_before_the_first_reset_are_refused(env):
         ({"fields": ("rgb_statc",)}, UnknownNameError, "rgb_static"),
         ({"action_kind": "joints"}, UnknownNameError, "joint_abs"),
         ({"scene": "E"}, UnknownNameError, "scene 'E'"),
+        ({"renderer": "foo"}, UnknownNameError, "renderer 'foo'"),
+        ({"render_mode": "human"}, UsageError, "render_mode 'human'"),
+        ({"fields": "robot_obs"}, UsageError, "at least one name"),
+        ({"fields": ()}, UsageError, "at least one name"),
+        ({"renderer": "none"}, UsageError, "takes no pictures"),
+        ({"renderer": "none", "fields": ("robot_obs",), "render_mode": "rgb_array"}, UsageError, "takes no pictures"),
         ({"backend": "mujoco"}, UnknownNameError, "backend 'mujoco'"),
         ({"protocol": "calvin-abc-d/seer-v1", "action_kind": "joint_abs"}, UsageError, "does not exist in variant"),
     ],
@@ -170,10 +184,112 @@ def test_what_does_not_exist_is_refused_by_name(arguments, error, words):
         CalvinEnv(**({"protocol": EMBEDDED} | arguments))
 
 
-@pytest.mark.parametrize(("options", "words"), [({"chain": 1000}, "0 to 999"), ({"chains": 3}, "known: 'chain'")])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"chain": 1000}, "0 to 999"),
+        ({"chain": -1}, "0 to 999"),
+        ({"chain": "x"}, "not by 'x'"),
+        ({"chain": 3.5}, "not by 3.5"),
+        ({"chain": True}, "not by True"),
+        ({"chains": 3}, "known: 'chain'"),
+    ],
+)
 def test_a_reset_to_what_does_not_exist_is_refused(env, options, words):
     with pytest.raises(UsageError, match=words):
         env.reset(options=options)
+
+
+def test_a_chain_may_be_numbered_by_numpy(env):
+    assert env.reset(options={"chain": np.int64(12)})[1]["chain"] == 12
+
+
+@pytest.mark.parametrize("played", [False, True])
+def test_a_closed_environment_refuses_everything_but_closing(played):
+    env = CalvinEnv(EMBEDDED, render_mode="rgb_array")
+    if played:
+        env.reset(options={"chain": 0})
+    env.close()
+    env.close()
+    uses = (env.reset, lambda: env.step(STILL), lambda: env.observe(("robot_obs",)), env.render, env.state)
+    for use in uses:
+        with pytest.raises(gymnasium.error.ClosedEnvironmentError, match="make a new one"):
+            use()
+
+
+def test_looking_before_the_first_reset_is_refused(env):
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.observe(("robot_obs",))
+
+
+def test_a_copy_never_shares_the_world(env):
+    fresh = copy.deepcopy(env)
+    env.reset(options={"chain": 1})
+    with pytest.raises(UsageError, match="neither copied nor pickled"):
+        copy.deepcopy(env)
+    for way in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(UsageError, match=r"env\.spec"):
+            way(env._world)
+    fresh.reset(options={"chain": 2})
+    before = env.observe(("scene_obs",))["scene_obs"]
+    fresh.step(STILL)
+    assert np.array_equal(env.observe(("scene_obs",))["scene_obs"], before)
+    fresh.close()
+
+
+@pytest.fixture
+def with_egl(official, monkeypatch):
+    monkeypatch.setenv("SEER_BENCH_CALVIN_ASSETS", str(official))
+    if not available("egl"):
+        pytest.skip("EGL does not work here")
+
+
+def test_gymnasiums_checker_passes_under_egl(with_egl):
+    made = gymnasium.make("seer_bench/CalvinABCD-v0")
+    with pytest.warns(UserWarning, match="infinity"):
+        check_env(made.unwrapped, skip_render_check=True)
+    assert made.unwrapped.renderer == "egl"
+    made.close()
+
+
+def test_the_default_protocol_fails_at_construction_where_egl_does_not_work(official, monkeypatch):
+    monkeypatch.setenv("SEER_BENCH_CALVIN_ASSETS", str(official))
+    monkeypatch.setattr(renderer, "probe_egl", lambda: renderer.EglProbe(False, {}, "no driver"))
+    with pytest.raises(SimulationError, match="apt-get install libegl1"):
+        CalvinEnv()
+
+
+def test_a_vector_of_egl_environments_runs_in_processes_of_its_own(with_egl):
+    makers = [partial(CalvinEnv, fields=("rgb_static",))] * 2
+    vector = gymnasium.vector.AsyncVectorEnv(makers, context="spawn")
+    try:
+        observation, info = vector.reset(seed=[3, 3], options=None)
+        assert np.array_equal(*observation["rgb_static"])
+        assert info["chain"][0] == info["chain"][1]
+    finally:
+        vector.close()
+
+
+def test_egl_is_refused_in_a_fork_of_a_process_that_loaded_it(with_egl):
+    code = """
+import os
+from calvin_benchmark.env import CalvinEnv
+from calvin_benchmark.renderer import available
+first = CalvinEnv(fields=("rgb_static",))
+first.reset(options={"chain": 0})
+first.close()
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+try:
+    CalvinEnv(fields=("rgb_static",)).reset(options={"chain": 0})
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.startswith("SimulationError this process was forked")
+    assert "context='spawn'" in done.stdout
+    assert done.stderr == ""  # not even the line that pybullet prints when it is loaded
 
 
 @pytest.mark.parametrize("scene", ["A", "B", "C", "D"])

@@ -1,4 +1,5 @@
-"""What the harness adds to a bare loop: `engine.run` (records, fsync, progress) against the same env, policy and units.
+"""What the harness adds to a bare loop: `engine.run` with one worker (its process, records, fsync, progress) against
+the same env, policy and units.
 
     python perf/rollout_overhead.py [--units 0:20] [--protocol calvin-abc-d/v1] [--repeats 3]
 
@@ -49,7 +50,7 @@ def harness(protocol_name: str, units: str) -> int:
     from rich.console import Console
 
     with tempfile.TemporaryDirectory() as folder:
-        request = RunRequest("calvin", "expert", Path(folder) / "run", protocol=protocol_name, units=units)
+        request = RunRequest("calvin", "expert", Path(folder) / "run", protocol=protocol_name, units=units, workers=1)
         outcome = run(request, monitor_for(Console(quiet=True)))
     return sum(s.steps for r in outcome.results for s in r.subtasks)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from seer_bench._gymnasium import register_environments
 
 if TYPE_CHECKING:
+    from seer_bench.checks import check_policy as check_policy
     from seer_bench.contracts import Benchmark as Benchmark
     from seer_bench.contracts import BodyState as BodyState
     from seer_bench.contracts import Environment as Environment
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from seer_bench.conventions import Interface as Interface
     from seer_bench.conventions import PolicySpec as PolicySpec
     from seer_bench.conventions import VectorSpec as VectorSpec
+    from seer_bench.engine import Limits as Limits
     from seer_bench.engine import RunOutcome as RunOutcome
     from seer_bench.engine import RunRequest as RunRequest
     from seer_bench.engine import run as run
     from seer_bench.errors import AssetError as AssetError
+    from seer_bench.errors import CheckFailedError as CheckFailedError
     from seer_bench.errors import CheckpointError as CheckpointError
     from seer_bench.errors import ConventionError as ConventionError
     from seer_bench.errors import DamagedRecordError as DamagedRecordError
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from seer_bench.store import read_run as read_run
 
 _EXPORTS = {
+    "seer_bench.checks": ("check_policy",),
     "seer_bench.contracts": (
         "Benchmark",
         "BodyState",
@@ -66,9 +70,10 @@ _EXPORTS = {
         "UnitResult",
     ),
     "seer_bench.conventions": ("ActionSpec", "ImageSpec", "Interface", "PolicySpec", "VectorSpec"),
-    "seer_bench.engine": ("RunOutcome", "RunRequest", "run"),
+    "seer_bench.engine": ("Limits", "RunOutcome", "RunRequest", "run"),
     "seer_bench.errors": (
         "AssetError",
+        "CheckFailedError",
         "CheckpointError",
         "ConventionError",
         "DamagedRecordError",

@@ -166,6 +166,8 @@ class PolicyContext:
     checkpoint: Path | None = None
     """As given by `--ckpt`; None when the user gave none."""
     device: str = "cpu"
+    threads: int = 1
+    """CPU threads that the policy may use; fixed, because arithmetic depends on it."""
     options: Mapping[str, str] = field(default_factory=dict)
     """`--policy-arg key=value`."""
 
@@ -190,7 +192,7 @@ class Policy(ABC):
         Args:
             slots: the n slots that wait for an action.
             observations: the fields declared in `spec.observations`, each with a leading axis of length n, in the
-                order of `slots`. Read only.
+                order of `slots`. Read only, and overwritten after the call: copy what a history keeps.
 
         Returns:
             Actions of shape (n, `spec.chunk`, `spec.action.dim`), of a floating dtype. The dtype reaches the

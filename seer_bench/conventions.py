@@ -76,6 +76,9 @@ class PolicySpec:
     """Actions that `act` returns a call; the harness executes them one after another, then asks again."""
     privileged: bool = False
     """True when the policy reads the simulator's state (`Policy.see`); every table marks it."""
+    batch: int = 1
+    """Slots that one call of `act` may take. Above 1 the harness pads every call to this size, and only if
+    `check_policy`'s test finds that no row depends on its neighbours or its position."""
     placement: Literal["main", "worker"] = "main"
     """"worker" for cheap or privileged policies that run beside the simulator."""
 
@@ -97,6 +100,8 @@ def check_conventions(policy: PolicySpec, interface: Interface) -> None:
     _same("action", policy.action, interface.action)
     if policy.chunk < 1:
         raise ConventionError(f"the policy declares chunk={policy.chunk}; it must be at least 1.")
+    if policy.batch < 1:
+        raise ConventionError(f"the policy declares batch={policy.batch}; it must be at least 1.")
 
 
 def _same(what: str, wanted: object, offered: object) -> None:

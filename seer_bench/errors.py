@@ -5,7 +5,8 @@
     │   ├── UnknownNameError      no such policy, benchmark, protocol or unit
     │   ├── MissingExtraError     an optional dependency is not installed
     │   ├── ConventionError       policy and benchmark disagree about an observation or action
-    │   └── CheckpointError       the checkpoint is missing, damaged or of another policy
+    │   ├── CheckpointError       the checkpoint is missing, damaged or of another policy
+    │   └── CheckFailedError      a plugin breaks its contract, as `check_policy` found
     ├── AssetError            simulator assets are missing, altered or incomplete (exit code 2)
     ├── StoreError            a run directory cannot be used as asked (exit code 2)
     │   ├── RunMismatchError      it holds another protocol, policy or checkpoint
@@ -65,6 +66,10 @@ class ConventionError(UsageError):
 
 class CheckpointError(UsageError):
     """A checkpoint is missing, damaged or belongs to another policy."""
+
+
+class CheckFailedError(UsageError):
+    """A plugin breaks its contract; the message names the rule and what to do."""
 
 
 class AssetError(SeerBenchError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from seer_bench.contracts import UnitResult
+from seer_bench.contracts import Unit, UnitResult
 from seer_bench.protocol import EvaluationProtocol
 
 
@@ -17,6 +17,12 @@ class Monitor(Protocol):
 
     def stepped(self, steps: int) -> None:
         """So many control steps were taken since the last call."""
+
+    def noted(self, text: str) -> None:
+        """Something that the user should know and that changes no outcome."""
+
+    def busy(self, units: Mapping[int, Unit]) -> None:
+        """What each worker plays now, by its number; idle workers are left out."""
 
     def finished(self, result: UnitResult) -> None:
         """An attempt at a unit was recorded."""

@@ -6,22 +6,25 @@ Exit codes:
          left out or damaged; `video`: a unit could not be filmed
     2    refused: bad arguments, missing assets, a run directory that does not fit
     3    `verify`: equal up to round-off only, as on another processor
-    130  interrupted by Ctrl-C; the same command continues
+    130  interrupted by Ctrl-C or SIGTERM; the same command continues
 """
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from seer_bench.cli.assets import assets
+from seer_bench.cli.bench import bench
 from seer_bench.cli.console import fail
 from seer_bench.cli.plugins import list_plugins
 from seer_bench.cli.protocol import protocol
 from seer_bench.cli.report import report
 from seer_bench.cli.run import run
+from seer_bench.cli.status import status
 from seer_bench.cli.verify import verify
 from seer_bench.cli.video import video
 from seer_bench.errors import SeerBenchError
@@ -33,9 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run)
+app.command("status")(status)
 app.command("report")(report)
 app.command("video")(video)
 app.command("verify")(verify)
+app.command("bench")(bench)
 app.command("assets")(assets)
 app.command("list")(list_plugins)
 app.add_typer(protocol, name="protocol")
@@ -59,10 +64,18 @@ def root(
     """Evaluate robot-manipulation policies on real benchmarks: exact, resumable, honest."""
 
 
+def _interrupt(*_: object) -> NoReturn:
+    """End as Ctrl-C does, so that schedulers that send SIGTERM find a run that is put away."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """Entry point: errors of ours become one message and exit code 2."""
+    """Entry point: errors of ours become one message and exit code 2; Ctrl-C and SIGTERM exit code 130."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except SeerBenchError as error:
         fail(error)
         sys.exit(2)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -16,9 +19,22 @@ def stdout() -> Console:
     return Console(highlight=False)
 
 
+def stderr() -> Console:
+    """For words where stdout belongs to a machine."""
+    return Console(stderr=True, highlight=False)
+
+
+def take_stdout() -> TextIO:
+    """A stream to stdout that nobody else writes to: what simulators and policies print goes to stderr from now on."""
+    sys.stdout.flush()
+    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return ours
+
+
 def fail(error: SeerBenchError) -> None:
     """Print an error as text; it may hold brackets that are no markup."""
-    Console(stderr=True, highlight=False).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+    stderr().print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
 
 
 def key_values(texts: Sequence[str], option: str) -> dict[str, str]:

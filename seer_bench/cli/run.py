@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seer_bench.cli.console import key_values, stdout
+from seer_bench.cli.console import key_values, stderr, stdout, take_stdout
+
+if TYPE_CHECKING:
+    from seer_bench.monitor import Monitor
 
 
 class Videos(str, Enum):
@@ -31,20 +36,46 @@ def run(
     backend: Annotated[
         str | None, typer.Option(help="Simulation behind the benchmark; its default if not given.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Device of the policy: cpu, cuda:0 ...")] = "cpu",
+    workers: Annotated[int | None, typer.Option(help="Environments side by side; one a core if not given.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="i/n: this n-th of the units; RANK and WORLD_SIZE serve too.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Device of the policy: cpu, cuda:0, or cuda:0,1 for one on each.")
+    ] = "cpu",
+    threads: Annotated[int, typer.Option(help="CPU threads of the policy; its arithmetic depends on them.")] = 1,
+    egl_devices: Annotated[str | None, typer.Option(help="GPUs that render, dealt out to workers: 0,1.")] = None,
+    worker_memory: Annotated[
+        str | None, typer.Option(help="Memory a worker may use, e.g. 4G; no limit if not given.")
+    ] = None,
+    stall_timeout: Annotated[
+        float, typer.Option(help="Seconds without a step after which a worker is killed.")
+    ] = 120.0,
+    fast: Annotated[bool, typer.Option(help="Batch without padding or checks; outcomes may depend on timing.")] = False,
     policy_arg: Annotated[list[str] | None, typer.Option(help="key=value for the policy; may be repeated.")] = None,
     arm: Annotated[list[str] | None, typer.Option(help="key=value that names the row in tables; repeatable.")] = None,
     allow_mixed: Annotated[bool, typer.Option(help="Continue although the simulation differs.")] = False,
+    json_progress: Annotated[
+        bool, typer.Option("--json-progress", help="One JSON object a line on stdout; words go to stderr.")
+    ] = False,
 ) -> None:
     """Play every unit that has no outcome yet; the same command again continues."""
-    from seer_bench.engine import RunRequest
+    from seer_bench.engine import Limits, RunRequest, parse_shard
     from seer_bench.engine import run as play_run
-    from seer_bench.report import monitor_for, print_summary
+    from seer_bench.report import JsonMonitor, monitor_for, print_summary
 
+    part = parse_shard(shard, os.environ)
+    folder = out or default_out(benchmark, policy, protocol, ckpt)
     request = RunRequest(
         benchmark=benchmark,
         policy=policy,
-        out=out or default_out(benchmark, policy, protocol, ckpt),
+        out=folder if part is None else folder / f"shard-{part[0]}-of-{part[1]}",
+        shard=part,
+        workers=workers,
+        threads=threads,
+        egl_devices=tuple(int(number) for number in egl_devices.split(",")) if egl_devices else (),
+        limits=Limits(silence=stall_timeout, memory=_bytes(worker_memory)),
+        fast=fast,
         protocol=protocol,
         checkpoint=ckpt,
         units=units,
@@ -55,17 +86,34 @@ def run(
         arm=key_values(arm or [], "--arm"),
         allow_mixed=allow_mixed,
     )
-    console = stdout()
-    outcome = play_run(request, monitor_for(console))
-    print_summary(outcome.path, console, interrupted=outcome.interrupted)
+    if json_progress:
+        monitor: Monitor = JsonMonitor(take_stdout())
+        console = stderr()
+    else:
+        console = stdout()
+        monitor = monitor_for(console)
+    outcome = play_run(request, monitor)
+    print_summary(outcome.request.out, console, interrupted=outcome.interrupted)
     if outcome.interrupted:
         raise typer.Exit(130)
     if video is not Videos.none:
         from seer_bench.cli.video import film_run
 
-        film_run(outcome.path, units=units, which=video.value, size=None, console=console)
-    if outcome.errors:
+        film_run(outcome.request.out, units=units, which=video.value, size=None, console=console)
+    if outcome.gave_up is not None:
+        console.print(f"stopped: {outcome.gave_up}", markup=False, soft_wrap=True)
+    if outcome.errors or outcome.gave_up is not None:
         raise typer.Exit(1)
+
+
+def _bytes(text: str | None) -> int | None:
+    """Bytes from "4G", "512M" or a plain number; raises typer.BadParameter."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.strip().upper())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no amount of memory; write 4G or 512M.", param_hint="--worker-memory")
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " "))
 
 
 def default_out(benchmark: str, policy: str, protocol: str | None, ckpt: Path | None) -> Path:

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seer_bench.contracts import Unit
 from seer_bench.errors import UsageError
 
 _RANGE = re.compile(r"([0-9]*):([0-9]*)|([0-9]+)")
+
+
+def shard_of(units: Sequence[Unit], shard: tuple[int, int]) -> list[Unit]:
+    """Every n-th unit from the i-th on, for shard (i, n); shards share no unit and leave none out."""
+    index, count = shard
+    return list(units[index::count])
+
+
+def parse_shard(text: str | None, environment: Mapping[str, str]) -> tuple[int, int] | None:
+    """Shard (i, n) from `--shard i/n`, else from the variables RANK and WORLD_SIZE, else None.
+
+    Raises:
+        UsageError: it is no such pair, or i is not below n.
+    """
+    if text is None and "RANK" in environment and "WORLD_SIZE" in environment:
+        text = f"{environment['RANK']}/{environment['WORLD_SIZE']}"
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise UsageError(f"--shard {text!r} is no shard; write 0/4 to 3/4 for four of them.")
+    return int(match[1]), int(match[2])
 
 
 def select_units(units: Sequence[Unit], text: str | None) -> list[Unit]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -39,6 +40,26 @@ class Played:
 
 
 @dataclass
+class Timing:
+    """Seconds that a unit spent in each part; what is missing to the whole is the harness'."""
+
+    physics: float = 0.0
+    render: float = 0.0
+    """Sensing, images above all."""
+    policy: float = 0.0
+    """Waiting for the policy, a queue before it included."""
+
+    @contextmanager
+    def of(self, part: str) -> Iterator[None]:
+        """Add what the block takes to `part`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self, part, getattr(self, part) + time.perf_counter() - started)
+
+
+@dataclass
 class _Trace:
     """What has happened in a unit so far; survives a policy that fails half-way."""
 
@@ -46,6 +67,7 @@ class _Trace:
     actions: list[Array] = field(default_factory=list)
     current: Subtask | None = None
     steps: int = 0
+    timing: Timing = field(default_factory=Timing)
 
     def begin(self, subtask: Subtask | None) -> None:
         """Go on with the next subtask."""
@@ -84,9 +106,11 @@ def play(
     trace = _Trace()
     error: UnitError | None = None
     blame: dict[str, str] = {}
-    trace.begin(env.begin(unit))
+    with trace.timing.of("physics"):
+        first = env.begin(unit)
+    trace.begin(first)
     try:
-        _ask(lambda: policy.begin([0], [unit]))
+        ask(lambda: policy.begin([0], [unit]))
         while trace.current is not None:
             seed = derive_seed(run_seed, unit.id, trace.current.index)
             step = _play_subtask(env, policy, trace, seed, tick)
@@ -107,7 +131,11 @@ def play(
         actions_out_of_range=int((np.abs(actions) > 1).any(axis=1).sum()),
         actions_sha256=actions_sha256(actions),
         error=error,
-        run_info={"seconds": round(time.perf_counter() - started, 4), **blame},
+        run_info={
+            "seconds": round(time.perf_counter() - started, 4),
+            **{part: round(seconds, 4) for part, seconds in vars(trace.timing).items()},
+            **blame,
+        },
     )
     return Played(result, actions)
 
@@ -116,10 +144,12 @@ def _play_subtask(env: Environment, policy: Policy, trace: _Trace, seed: int, ti
     """Let the policy act until the current subtask is over."""
     assert trace.current is not None  # noqa: S101 - the caller's loop condition, for the type checker
     instruction = trace.current.instruction
-    _ask(lambda: policy.reset([0], [instruction], [seed]))
+    with trace.timing.of("policy"):
+        ask(lambda: policy.reset([0], [instruction], [seed]))
     while True:
         for action in _next_chunk(env, policy, trace):
-            step = env.advance(action)
+            with trace.timing.of("physics"):
+                step = env.advance(action)
             trace.actions.append(action)
             trace.steps += 1
             tick()
@@ -130,11 +160,14 @@ def _play_subtask(env: Environment, policy: Policy, trace: _Trace, seed: int, ti
 def _next_chunk(env: Environment, policy: Policy, trace: _Trace) -> Array:
     """Observe, ask the policy, and check what it answers; the actions (chunk, dim) to execute."""
     spec = policy.spec
-    if spec.privileged:
-        state = env.state()
-        _ask(lambda: policy.see([0], [state]))
-    observations = {name: value[None] for name, value in env.observe(spec.observations).items()}
-    answer = _ask(lambda: policy.act([0], observations))
+    with trace.timing.of("render"):
+        state = env.state() if spec.privileged else None
+        observations = {name: value[None] for name, value in env.observe(spec.observations).items()}
+    with trace.timing.of("policy"):
+        if state is not None:
+            seen = [state]
+            ask(lambda: policy.see([0], seen))
+        answer = ask(lambda: policy.act([0], observations))
     previous = trace.actions[-1].dtype if trace.actions else None
     # A copy, because many policies hand out the same buffer again and again, and these actions are kept.
     chunk: Array = _checked(answer, (1, spec.chunk, spec.action.dim), previous)[0].copy()
@@ -156,7 +189,7 @@ def _checked(answer: object, shape: tuple[int, ...], previous: np.dtype | None) 
     return answer
 
 
-def _ask(question: Callable[[], T]) -> T:
+def ask(question: Callable[[], T]) -> T:
     """Call the policy; whatever it raises is its own fault, except what it says is not, and running out of memory."""
     try:
         return question()

@@ -1,63 +1,45 @@
-"""One run: a policy on a protocol, recorded unit by unit, continued where it stopped."""
+"""One session of a run: units are dealt out to workers, and every outcome is on the disk before it counts."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import os
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Any
 
-from seer_bench.contracts import Benchmark, Environment, Policy, PolicyContext, Unit, UnitError, UnitResult
-from seer_bench.conventions import ImageSpec, check_conventions
+from seer_bench.contracts import UnitError, UnitResult
+from seer_bench.engine.crew import Crew, Died, Event
 from seer_bench.engine.facts import machine_facts
-from seer_bench.engine.plan import select_units
-from seer_bench.engine.rollout import play
+from seer_bench.engine.inference import Ask, Inference
+from seer_bench.engine.request import Prepared, RunRequest, devices, prepare
 from seer_bench.engine.seeding import derive_seed
-from seer_bench.errors import CheckpointError, UnknownNameError
+from seer_bench.engine.worker import Broken, Finished, Question, Requeued, WorkerSpec
 from seer_bench.monitor import Monitor
 from seer_bench.protocol import EvaluationProtocol
-from seer_bench.registry import POLICIES, find_protocol, load_benchmark, load_policy, plugins
-from seer_bench.store import CheckpointId, Manifest, PolicyId, RunWriter, checkpoint_sha256
+from seer_bench.store import RunWriter
 
 ATTEMPTS = 2
 """Tries that a session gives a unit whose infrastructure fails."""
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What the user asked for."""
-
-    benchmark: str
-    policy: str
-    out: Path
-    protocol: str | None = None
-    """None for the benchmark's default."""
-    checkpoint: Path | None = None
-    units: str | None = None
-    """As `select_units` reads it; None for all."""
-    seed: int = 0
-    backend: str | None = None
-    """None for the benchmark's default."""
-    device: str = "cpu"
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Passed to the policy."""
-    arm: Mapping[str, str] = field(default_factory=dict)
-    """What the row in a table is called."""
-    allow_mixed: bool = False
-    """Continue although the simulation differs from the one that the run began with."""
+STORM = 10
+"""Failed attempts in a row, without one outcome between them, after which a session gives up."""
+TICK = 0.2
+"""Seconds after which the workers are looked at, whether they said something or not."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
     """How a session ended."""
 
-    path: Path
+    request: RunRequest
     protocol: EvaluationProtocol
     total: int
     """Units asked for."""
     results: tuple[UnitResult, ...]
     """All of those that have a record now, in the order of the protocol."""
     interrupted: bool
+    gave_up: str | None
+    """Why the session stopped before its units were through; None where it did not."""
 
     @property
     def errors(self) -> int:
@@ -68,158 +50,168 @@ class RunOutcome:
 def run(request: RunRequest, monitor: Monitor) -> RunOutcome:
     """Play every unit asked for that has no outcome yet; everything is checked before the first step.
 
-    Ctrl-C abandons the unit in flight and keeps all others.
+    Ctrl-C abandons the units in flight and keeps all others.
 
     Raises:
-        UsageError: an unknown name, units that do not exist, conventions that do not fit, a checkpoint that is
-            missing.
+        UsageError: as `prepare`.
         AssetError: the simulator's assets are missing or altered.
         StoreError: the directory holds another run, is in use, or cannot be written.
     """
-    benchmark = load_benchmark(request.benchmark)
-    protocol = find_protocol(benchmark, request.protocol)
-    units = select_units(benchmark.units(protocol), request.units)
-    backend = _find_backend(benchmark, request.backend)
-    checkpoint = _identify(request.checkpoint)
-    interface = benchmark.interface(protocol)
-    policy = load_policy(
-        request.policy, PolicyContext(interface, protocol, request.checkpoint, request.device, request.options)
-    )
+    prepared = prepare(request)
+    at_rest = True
     try:
-        check_conventions(policy.spec, interface)
-        cameras = any(isinstance(spec, ImageSpec) for spec in policy.spec.observations.values())
-        plugin = plugins(POLICIES)[request.policy]
-        manifest = Manifest.create(
-            protocol=protocol,
-            simulation=benchmark.probe(protocol, cameras=cameras, backend=backend),
-            backend=backend,
-            policy=PolicyId(
-                name=request.policy,
-                distribution=plugin.distribution,
-                version=plugin.version,
-                privileged=policy.spec.privileged,
-                chunk=policy.spec.chunk,
-                options=dict(request.options),
-            ),
-            checkpoint=checkpoint,
-            seed=request.seed,
-            arm=dict(request.arm),
-        )
-        with RunWriter.open(request.out, manifest, allow_mixed=request.allow_mixed) as writer:
-            session = writer.start_session({**machine_facts(), "benchmark": benchmark.facts(cameras=cameras)})
-            simulator = _Simulator(benchmark, protocol, cameras, backend)
+        with RunWriter.open(request.out, prepared.manifest, allow_mixed=request.allow_mixed) as writer:
+            facts = {
+                **machine_facts(),
+                "benchmark": prepared.benchmark.facts(cameras=prepared.cameras),
+                "units": len(prepared.units),
+                "workers": prepared.workers,
+            }
+            session = _Session(prepared, writer, writer.start_session(facts), monitor)
             interrupted = False
             try:
-                _Session(session, protocol, simulator, policy, request.seed, writer, monitor).play_all(units)
+                session.play()
             except KeyboardInterrupt:
                 interrupted = True
-                writer.end_session(session, reason="interrupted")
             finally:
-                simulator.close()
-            recorded = tuple(writer.recorded[u.id] for u in units if u.id in writer.recorded)
+                at_rest = session.close()
+            writer.end_session(session.id, reason="interrupted" if interrupted else session.gave_up or "finished")
+            recorded = tuple(writer.recorded[u.id] for u in prepared.units if u.id in writer.recorded)
     finally:
-        policy.close()
-    return RunOutcome(request.out, protocol, len(units), recorded, interrupted)
+        if at_rest:
+            for policy in prepared.policies:
+                policy.close()
+    return RunOutcome(
+        request, prepared.protocol, len(prepared.units), recorded, interrupted, None if interrupted else session.gave_up
+    )
 
 
-class _Simulator:
-    """An environment that can be thrown away and built again."""
-
-    def __init__(self, benchmark: Benchmark, protocol: EvaluationProtocol, cameras: bool, backend: str) -> None:
-        self._make: Callable[[], Environment] = lambda: benchmark.make_env(
-            protocol, cameras="exact" if cameras else "off", backend=backend
-        )
-        self._env: Environment | None = None
-
-    def get(self) -> Environment:
-        """The environment, built when there is none."""
-        if self._env is None:
-            self._env = self._make()
-        return self._env
-
-    def close(self) -> None:
-        """Throw the environment away."""
-        if self._env is not None:
-            self._env.close()
-            self._env = None
-
-
-@dataclass(frozen=True)
 class _Session:
-    """The loop over units, and what every attempt needs."""
+    """Deals out units, records what comes back, tells the monitor."""
 
-    id: str
-    protocol: EvaluationProtocol
-    simulator: _Simulator
-    policy: Policy
-    run_seed: int
-    writer: RunWriter
-    monitor: Monitor
+    def __init__(self, prepared: Prepared, writer: RunWriter, session: str, monitor: Monitor) -> None:
+        self.id = session
+        self.gave_up: str | None = None
+        self._prepared, self._writer, self._monitor = prepared, writer, monitor
+        recorded = writer.recorded
+        self._have = [recorded[u.id] for u in prepared.units if u.id in recorded and recorded[u.id].outcome != "error"]
+        done = {result.unit_id for result in self._have}
+        self._pending = deque(unit for unit in prepared.units if unit.id not in done)
+        self._alone: set[str] = set()
+        self._tries: Counter[str] = Counter()
+        self._failures = 0
+        in_main = prepared.policy.spec.placement == "main"
+        self._crew = Crew(
+            self._worker_spec,
+            prepared.policy.spec.observations if in_main else {},
+            max(1, min(prepared.workers, len(self._pending))),
+            prepared.request.limits,
+        )
+        self._inferences = [
+            Inference(
+                policy,
+                self._crew.observations,
+                size=prepared.manifest.policy.batch,
+                strict=not prepared.request.fast,
+                answer=self._crew.answer,
+            )
+            for policy in (prepared.policies if in_main else ())
+        ]
 
-    def play_all(self, units: Sequence[Unit]) -> None:
-        """Play what has no outcome yet, one unit after another."""
-        recorded = self.writer.recorded
-        have = [recorded[u.id] for u in units if u.id in recorded and recorded[u.id].outcome != "error"]
-        done = {result.unit_id for result in have}
-        self.monitor.started(self.protocol, len(units), have)
+    def play(self) -> None:
+        """Play until every unit has an outcome or its last try, or the failures come in a storm."""
+        self._monitor.started(self._prepared.protocol, len(self._prepared.units), self._have)
+        for note in (*self._prepared.notes, *self._writer.problems):
+            self._monitor.noted(note)
         try:
-            for unit in units:
-                if unit.id not in done:
-                    self._play(unit)
+            while (self._pending or self._crew.playing) and self.gave_up is None:
+                self._deal_out()
+                for event in self._crew.wait(TICK):
+                    self._handle(event)
+                self._monitor.stepped(self._crew.new_steps())
+                self._look_at_policies()
         finally:
-            self.monitor.closed()
+            self._monitor.closed()
 
-    def _play(self, unit: Unit) -> None:
-        """Give one unit its tries; every one of them is recorded."""
-        for _ in range(ATTEMPTS):
-            result = self._attempt(unit, self.writer.attempts(unit.id) + 1)
-            self.monitor.finished(result)
-            if result.outcome != "error":
-                return
+    def close(self) -> bool:
+        """Kill the workers and end the threads; False if a policy is still in a call, and must not be touched."""
+        self._crew.close()
+        ended = [inference.close() for inference in self._inferences]
+        return all(ended)
 
-    def _attempt(self, unit: Unit, attempt: int) -> UnitResult:
-        """Play a unit once and record what came of it; a failing simulator is thrown away."""
-        try:
-            played = play(
-                self.simulator.get(),
-                self.policy,
-                unit,
-                run_seed=self.run_seed,
-                attempt=attempt,
-                tick=lambda: self.monitor.stepped(1),
-            )
-        except Exception as error:
-            self.simulator.close()
-            result = UnitResult(
-                unit_id=unit.id,
-                attempt=attempt,
-                outcome="error",
-                subtasks=(),
-                seed=derive_seed(self.run_seed, unit.id),
-                actions_out_of_range=0,
-                actions_sha256=None,
-                error=UnitError("infrastructure_error", f"{type(error).__name__}: {error}"),
-                run_info={"session": self.id, "traceback": traceback.format_exc()},
-            )
-            self.writer.append(result, None)
-            return result
-        result = played.result.with_run_info(session=self.id)
-        self.writer.append(result, played.actions)
-        return result
+    def _look_at_policies(self) -> None:
+        """Give up when a policy will not answer any more."""
+        for inference in self._inferences:
+            self.gave_up = self.gave_up or inference.trouble(self._prepared.request.limits.policy)
 
+    def _deal_out(self) -> None:
+        """Give every idle worker a unit."""
+        for index in self._crew.idle:
+            if not self._pending:
+                break
+            unit = self._pending.popleft()
+            self._crew.assign(index, unit, self._writer.attempts(unit.id) + 1)
+        self._monitor.busy({index: assignment.unit for index, assignment in self._crew.playing.items()})
 
-def _find_backend(benchmark: Benchmark, name: str | None) -> str:
-    """The backend of that name, or the benchmark's default."""
-    backends = benchmark.backends()
-    if name is not None and name not in backends:
-        raise UnknownNameError(f"{benchmark.name} backend", name, backends)
-    return name or backends[0]
+    def _handle(self, event: Event) -> None:
+        """Do what a worker's message asks for."""
+        unit, message = event.assignment.unit, event.message
+        if isinstance(message, Question):
+            inference = self._inferences[event.worker % len(self._inferences)]
+            inference.ask(Ask(event.worker, event.pipe, message, alone=unit.id in self._alone))
+        elif isinstance(message, Finished):
+            self._failures = 0
+            result = message.played.result.with_run_info(**self._where(event))
+            self._writer.append(result, message.played.actions)
+            self._monitor.finished(result)
+        elif isinstance(message, Requeued):
+            self._alone.add(unit.id)
+            self._pending.appendleft(unit)
+        elif isinstance(message, Broken):
+            self._fail(event, message.message, message.traceback)
+        elif isinstance(message, Died):
+            self._fail(event, message.how, None)
 
+    def _fail(self, event: Event, how: str, trace: str | None) -> None:
+        """Record a failed attempt; the unit is tried again, but not for ever."""
+        unit = event.assignment.unit
+        result = UnitResult(
+            unit_id=unit.id,
+            attempt=event.assignment.attempt,
+            outcome="error",
+            subtasks=(),
+            seed=derive_seed(self._prepared.request.seed, unit.id),
+            actions_out_of_range=0,
+            actions_sha256=None,
+            error=UnitError("infrastructure_error", how),
+            run_info={**self._where(event), "traceback": trace},
+        )
+        self._writer.append(result, None)
+        self._monitor.finished(result)
+        self._tries[unit.id] += 1
+        self._failures += 1
+        if self._tries[unit.id] < ATTEMPTS:
+            self._pending.append(unit)
+        if self._failures >= STORM:
+            self.gave_up = f"{STORM} attempts in a row failed, the last one because {how}"
 
-def _identify(checkpoint: Path | None) -> CheckpointId | None:
-    """Name and hash of the checkpoint, before anything is loaded from it."""
-    if checkpoint is None:
-        return None
-    if not checkpoint.exists():
-        raise CheckpointError(f"--ckpt {checkpoint}: there is no such file or directory.")
-    return CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))
+    def _where(self, event: Event) -> dict[str, Any]:
+        """Where and when (UNIX seconds) an attempt ended."""
+        return {"session": self.id, "worker": event.worker, "finished": round(time.time(), 3)}
+
+    def _worker_spec(self, index: int) -> WorkerSpec:
+        """What worker `index` is made from."""
+        prepared, request = self._prepared, self._prepared.request
+        gpus = request.egl_devices
+        return WorkerSpec(
+            index=index,
+            benchmark=request.benchmark,
+            cameras="exact" if prepared.cameras else "off",
+            backend=prepared.backend,
+            run_seed=request.seed,
+            policy=request.policy,
+            context=prepared.context(devices(request.device)[0]),
+            spec=prepared.policy.spec,
+            parent=os.getpid(),
+            egl_device=gpus[index % len(gpus)] if gpus else None,
+        )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from seer_bench.contracts import UnitResult
+from seer_bench.contracts import Unit, UnitResult
 from seer_bench.monitor import Monitor
 from seer_bench.protocol import EvaluationProtocol
-from seer_bench.report.tally import Tally, chain_length
+from seer_bench.report.document import plain
+from seer_bench.report.tally import Tally, chain_length, split_text
 
 _REDRAW_S = 0.25
+_WORKER_ROWS = 8
 _LINE_S = 10.0
 _LINE_SHARE = 0.02
 """Lines come at most every ten seconds, and at most every fiftieth of the time since the start: a run of a day
@@ -37,6 +39,7 @@ class _TallyMonitor:
         self._console = console
         self._clock = clock
         self._tally = Tally(1, 0, (), clock)
+        self._busy: dict[int, tuple[Unit, float]] = {}
 
     def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
         """Begin counting; what was recorded before counts as done, not as speed."""
@@ -47,14 +50,33 @@ class _TallyMonitor:
         self._tally.steps += steps
         self._tick()
 
+    def noted(self, text: str) -> None:
+        """Print a note above the progress."""
+        self._console.print(Text(f"note: {text}"), soft_wrap=True)
+
+    def busy(self, units: Mapping[int, Unit]) -> None:
+        """Keep what the workers play, and since when."""
+        now = self._clock()
+        before = self._busy
+        self._busy = {
+            worker: before[worker] if worker in before and before[worker][0] == unit else (unit, now)
+            for worker, unit in units.items()
+        }
+
     def finished(self, result: UnitResult) -> None:
         """Count an attempt."""
         self._tally.add(result)
+        self._busy = {worker: play for worker, play in self._busy.items() if play[0].id != result.unit_id}
         self._tick()
 
     def _tick(self) -> None:
         """Show the tally if it is time to."""
         raise NotImplementedError
+
+    def _split(self) -> Facts:
+        """Where the time went, once that is known."""
+        split = self._tally.split
+        return [("time", split_text(split))] if split else []
 
 
 class LiveMonitor(_TallyMonitor):
@@ -83,7 +105,8 @@ class LiveMonitor(_TallyMonitor):
     def _draw(self, final: bool = False) -> None:
         """Redraw the panel."""
         self._drawn_at = self._clock()
-        self._live.update(panel(self._tally.facts(final=final)), refresh=True)
+        workers = [] if final else worker_facts(self._busy, self._drawn_at)
+        self._live.update(panel([*self._tally.facts(final=final), *self._split(), *workers]), refresh=True)
 
 
 class LineMonitor(_TallyMonitor):
@@ -110,7 +133,18 @@ class LineMonitor(_TallyMonitor):
     def _print(self, final: bool = False) -> None:
         """Print the state as one line, whatever the width."""
         self._printed_at = self._clock()
-        self._console.print(Text(line(self._tally.facts(final=final))), soft_wrap=True)
+        facts = [*self._tally.facts(final=final), *(self._split() if final else ())]
+        self._console.print(Text(line(facts)), soft_wrap=True)
+
+
+def worker_facts(busy: Mapping[int, tuple[Unit, float]], now: float) -> Facts:
+    """What each worker plays and for how long, the first few of them."""
+    facts = [
+        (f"worker {worker}", f"{plain(unit.slug)}  {now - since:.0f} s")
+        for worker, (unit, since) in sorted(busy.items())
+    ]
+    shown, more = facts[:_WORKER_ROWS], len(facts) - _WORKER_ROWS
+    return [*shown, ("", f"... and {more} more")] if more > 0 else shown
 
 
 def panel(facts: Facts) -> Table:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from seer_bench.report.chains import base_label, scored
 from seer_bench.report.document import counted, plain
-from seer_bench.report.tally import chain_facts, chain_length, rate_facts
+from seer_bench.report.tally import chain_length, score_facts
 from seer_bench.store import RunData, read_run
 
 
@@ -39,8 +39,7 @@ def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
     ]
     if results:
         solved, length = [result.solved for result in results], chain_length(run.manifest.protocol)
-        facts = chain_facts(solved, length) if length > 1 else rate_facts(solved)
-        lines += [f"{name} {value}" for name, value in facts]
+        lines += [f"{name} {value}" for name, value in score_facts(solved, length)]
     if errors:
         lines.append(
             f"{counted(errors, 'unit')} without an outcome: the infrastructure failed; the same command retries"

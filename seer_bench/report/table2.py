@@ -81,6 +81,8 @@ def run_notes(summary: ChainSummary) -> tuple[str, ...]:
         notes.append(f"Not comparable with the paper's rows ({protocol.name}): {reason}.")
     if summary.manifest.policy.privileged:
         notes.append("Privileged policy: it reads the simulator's state, which a robot's policy cannot.")
+    if summary.manifest.policy.fast:
+        notes.append("Fast: batches depended on timing, so another run may give other outcomes.")
     if not summary.complete:
         notes.append("Partial: not every chain of the protocol has an outcome.")
     if summary.errors:

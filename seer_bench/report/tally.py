@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from seer_bench.contracts import UnitResult
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.report.chains import Estimate, estimate_chain_rates, estimate_mean, estimate_rate
 from seer_bench.report.document import interval, percent
 
+PARTS = ("physics", "render", "policy")
+"""What the time of a unit is split into; the rest is the harness'."""
 _SCORE_S = 2.0
 """Seconds between two computations of the score, whose bootstrap would slow a fast simulator down."""
 
@@ -26,13 +29,20 @@ class Tally:
         self._errors: set[str] = set()
         self._faulty: set[str] = set()
         self._length = length
+        self._seconds: Counter[str] = Counter()
         for result in recorded:
-            self.add(result)
+            self._count(result)
         self._before = len(self._solved)
         self._score: tuple[int, float, list[tuple[str, str]]] = (0, 0.0, [])
 
     def add(self, result: UnitResult) -> None:
-        """Count an attempt; a later one of the same unit replaces it."""
+        """Count an attempt of this session; a later one of the same unit replaces it."""
+        self._count(result)
+        for part in ("seconds", *PARTS):
+            self._seconds[part] += result.run_info.get(part, 0.0)
+
+    def _count(self, result: UnitResult) -> None:
+        """Count an outcome or an error."""
         if result.outcome == "error":
             self._errors.add(result.unit_id)
             return
@@ -45,6 +55,25 @@ class Tally:
     def done(self) -> int:
         """Units with an outcome, those of earlier sessions included."""
         return len(self._solved)
+
+    @property
+    def total(self) -> int:
+        """Units asked for."""
+        return self._total
+
+    @property
+    def errors(self) -> int:
+        """Units whose last attempt ended in an error."""
+        return len(self._errors)
+
+    @property
+    def split(self) -> dict[str, float]:
+        """Fractions of the playing time of this session's units, by part; empty before the first of them ended."""
+        whole = self._seconds["seconds"]
+        if whole <= 0:
+            return {}
+        parts = {part: self._seconds[part] / whole for part in PARTS}
+        return {**parts, "harness": max(0.0, 1.0 - sum(parts.values()))}
 
     @property
     def elapsed(self) -> float:
@@ -72,7 +101,7 @@ class Tally:
         facts.append(("elapsed", duration(self.elapsed)))
         if not final and (left := self.remaining_seconds) is not None:
             facts.append(("ETA", duration(left)))
-        facts.append(("errors", str(len(self._errors))))
+        facts.append(("errors", str(self.errors)))
         if self._faulty:
             facts.append(("policy faults", str(len(self._faulty))))
         return facts
@@ -83,7 +112,7 @@ class Tally:
         now = self._clock()
         if self.done != count and (final or not score or now - at >= _SCORE_S):
             solved = [self._solved[unit] for unit in sorted(self._solved)]
-            score = chain_facts(solved, self._length) if self._length > 1 else rate_facts(solved)
+            score = score_facts(solved, self._length)
             self._score = (self.done, now, score)
         return score
 
@@ -91,6 +120,16 @@ class Tally:
 def chain_length(protocol: EvaluationProtocol) -> int:
     """Subtasks a unit; 1 where the protocol speaks of no chains."""
     return int(protocol.settings.get("chain", {}).get("length", 1))
+
+
+def score_facts(solved: Sequence[int], length: int) -> list[tuple[str, str]]:
+    """The score of units of `length` subtasks; `solved` is not empty."""
+    return chain_facts(solved, length) if length > 1 else rate_facts(solved)
+
+
+def split_text(split: Mapping[str, float]) -> str:
+    """Where the time went, e.g. "physics 61 %, render 20 %, policy 15 %, harness 4 %"."""
+    return ", ".join(f"{part} {100 * share:.0f} %" for part, share in split.items())
 
 
 def rate_facts(solved: Sequence[int]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from seer_bench.store._lock import is_being_written
 from seer_bench.store.actions import actions_path, actions_sha256, read_actions
 from seer_bench.store.export import export
 from seer_bench.store.manifest import (
@@ -43,6 +44,7 @@ __all__ = [
     "find_runs",
     "from_line",
     "identity_differences",
+    "is_being_written",
     "merge_runs",
     "read_actions",
     "read_manifest",

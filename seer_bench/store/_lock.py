@@ -6,12 +6,15 @@ import fcntl
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 from seer_bench.errors import RunLockedError, StoreError
 from seer_bench.store._files import cannot_write
 
 LOCK = ".lock"
+_LOOK_S = 0.1
+"""Far longer than `is_being_written` takes to look."""
 
 
 class RunLock:
@@ -45,10 +48,31 @@ class RunLock:
         os.close(self._fd)
 
 
+def is_being_written(run: Path) -> bool:
+    """Whether a process writes to the run directory at this moment; nothing is written, and nobody is kept waiting."""
+    try:
+        fd = os.open(run / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks has no writers either
+        return False
+    finally:
+        os.close(fd)
+    return False
+
+
 def _lock(fd: int, run: Path) -> None:
     """Lock an open file or say who holds it."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)  # it may have been `is_being_written` that looked in this very moment
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise RunLockedError(
             f"{run}: {_holder(fd)} is writing to it. Wait until it ends, or choose another --out."

@@ -21,7 +21,7 @@ _FIELDS = {
     "schema", "protocol", "protocol_fingerprint", "simulation", "backend", "policy", "checkpoint", "seed", "arm",
     "created",
 }  # fmt: skip
-_POLICY_FIELDS = {"name", "distribution", "version", "privileged", "options", "chunk"}
+_POLICY_FIELDS = {"name", "distribution", "version", "privileged", "options", "chunk", "batch", "threads", "fast"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class PolicyId:
     """`--policy-arg key=value`."""
     chunk: int = 1
     """Actions that one call of `act` returns."""
+    batch: int = 1
+    """Rows of every call of `act`, padding included; with `fast` the most that a call may have."""
+    threads: int = 1
+    """CPU threads that the policy may use."""
+    fast: bool = False
+    """Batches were as long as chance made them; every table marks it."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +254,9 @@ def _policy(data: Json, where: str) -> PolicyId:
         privileged=take(data, "privileged", where, bool),
         options=take_strings(data, "options", where),
         chunk=take(data, "chunk", where, int),
+        batch=take(data, "batch", where, int),
+        threads=take(data, "threads", where, int),
+        fast=take(data, "fast", where, bool),
     )
 
 

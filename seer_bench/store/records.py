@@ -47,7 +47,7 @@ def to_line(result: UnitResult) -> str:
         StoreError: a value is not JSON, e.g. a NaN or a NumPy number in `run_info`.
     """
     try:
-        return dump_line({**_canonical(result), "run_info": dict(result.run_info)})
+        return dump_line({**_canonical(result), "attempt": result.attempt, "run_info": dict(result.run_info)})
     except (TypeError, ValueError) as error:
         raise StoreError(f"unit '{result.unit_id}': the result cannot be written as JSON ({error}).") from error
 
@@ -82,8 +82,11 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
 
 
 def canonical_lines(results: Iterable[UnitResult]) -> list[str]:
-    """The results without `run_info`, sorted by unit: two correct runs give the same bytes."""
-    return [dump_line(_canonical(r)) for r in sorted(results, key=lambda r: (r.unit_id, r.attempt))]
+    """The results without `run_info` and `attempt`, sorted by unit: two correct runs give the same bytes.
+
+    An outcome is the same whether errors came before it or not, so the number of attempts is left out.
+    """
+    return [dump_line(_canonical(r)) for r in sorted(results, key=lambda r: r.unit_id)]
 
 
 def prefer(a: UnitResult, b: UnitResult, *, where_a: str, where_b: str) -> UnitResult:
@@ -96,7 +99,7 @@ def prefer(a: UnitResult, b: UnitResult, *, where_a: str, where_b: str) -> UnitR
         return b if a.outcome == "error" else a
     if a.outcome == "error":
         return max(a, b, key=_order)
-    different = differences(_outcome(a), _outcome(b))
+    different = differences(_canonical(a), _canonical(b))
     if different:
         raise DamagedRecordError(
             f"unit '{a.unit_id}' has two different outcomes, at {where_a} (here) and at {where_b} (there): "
@@ -145,11 +148,10 @@ def read_records(path: Path) -> Records:
 
 
 def _canonical(result: UnitResult) -> Json:
-    """Everything about an attempt that two correct runs share."""
+    """Everything about a unit that two correct runs share."""
     return {
         "schema": SCHEMA,
         "unit_id": result.unit_id,
-        "attempt": result.attempt,
         "outcome": result.outcome,
         "subtasks": [dict(vars(subtask)) for subtask in result.subtasks],
         "seed": result.seed,
@@ -157,11 +159,6 @@ def _canonical(result: UnitResult) -> Json:
         "actions_sha256": result.actions_sha256,
         "error": None if result.error is None else dict(vars(result.error)),
     }
-
-
-def _outcome(result: UnitResult) -> Json:
-    """The canonical form without the attempt: an outcome is the same whether errors came before it or not."""
-    return {key: value for key, value in _canonical(result).items() if key != "attempt"}
 
 
 def _order(result: UnitResult) -> tuple[int, str]:

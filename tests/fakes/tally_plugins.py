@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import time
+from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +34,28 @@ def protocol(name: str = "tally/v1", **settings: object) -> EvaluationProtocol:
     return EvaluationProtocol(name, "tally", "adding numbers", "table2", "yes", defaults | settings)
 
 
+def strike(where: str, unit: int) -> None:
+    """Fail once for every file `UNIT.WHERE.HOW.N` in the folder that TALLY_FAULTS names; the file is used up."""
+    folder = os.environ.get("TALLY_FAULTS")
+    for path in sorted(Path(folder).glob(f"{unit}.{where}.*")) if folder else ():
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            continue  # another process was faster
+        how = path.name.split(".")[2]
+        if how == "raise":
+            raise OSError("lost the context")
+        if how in ("SIGKILL", "SIGSEGV"):
+            os.kill(os.getpid(), signal.Signals[how])
+        if how == "exit":
+            os._exit(7)
+        if how == "hang":
+            time.sleep(3600)
+        if how == "leak":
+            hoard = np.ones(200_000_000 // 8)
+            time.sleep(3600 * hoard[0])
+
+
 class TallyEnv:
     """Unit i asks for sums of i + 1 and then i + 2; every step costs one of `limit` tries."""
 
@@ -39,6 +65,7 @@ class TallyEnv:
         self.spec, self.closed = spec, False
 
     def begin(self, unit: Unit) -> Subtask:
+        strike("begin", unit.index)
         self.index, self.total, self.steps, self.goal = unit.index, 0.0, 0, 0
         return self._subtask()
 
@@ -46,6 +73,7 @@ class TallyEnv:
         return Subtask(self.goal, f"sum_{self.goal}", f"reach {self.index + 1 + self.goal}")
 
     def advance(self, action: np.ndarray) -> StepResult:
+        strike("advance", self.index)
         if not np.isfinite(action).all():
             raise InvalidActionError("not finite")
         self.total += float(action[0])
@@ -103,7 +131,13 @@ class AddPolicy(Policy):
     def __init__(self, context) -> None:
         self.step = float(context.options.get("step", "1"))
         self.fault = context.options.get("fault", "")
-        self.spec = PolicySpec({"total": FIELDS["total"]}, ACTION, chunk=int(context.options.get("chunk", "1")))
+        self.spec = PolicySpec(
+            {"total": FIELDS["total"]},
+            ACTION,
+            chunk=int(context.options.get("chunk", "1")),
+            batch=int(context.options.get("batch", "1")),
+            placement=context.options.get("placement", "main"),
+        )
         self.calls: list[str] = []
 
     def begin(self, slots, units) -> None:
@@ -111,18 +145,20 @@ class AddPolicy(Policy):
 
     def reset(self, slots, instructions, seeds) -> None:
         self.calls.append(f"reset {instructions[0]}")
-        if self.fault == "interrupt" and instructions[0] == "reach 4":
-            raise KeyboardInterrupt
 
     def act(self, slots, observations) -> np.ndarray:
         self.calls.append("act")
-        answer = np.full((1, self.spec.chunk, 2), self.step, dtype=np.float32)
+        answer = np.full((len(slots), self.spec.chunk, 2), self.step, dtype=np.float32)
+        if self.fault == "neighbours":
+            answer += observations["total"].sum() * 1e-3
         if self.fault == "nan":
             answer[0, 0, 1] = np.nan
         if self.fault == "shape":
-            return answer[0]
-        if self.fault == "raise":
+            return answer[:, 0]
+        if self.fault == "raise" or (self.fault == "raise late" and (observations["total"] == 2).any()):
             raise RuntimeError("weights on fire")
+        if self.fault == "hang":
+            time.sleep(3600)
         if self.fault == "exit":
             raise SystemExit(3)
         if self.fault == "longdouble":

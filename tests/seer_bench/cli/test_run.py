@@ -38,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_help_names_every_command():
     text = seer_bench("--help").stdout
-    for command in ("run", "report", "video", "verify", "assets", "list"):
+    for command in ("run", "status", "report", "video", "verify", "bench", "assets", "list"):
         assert command in text
 
 

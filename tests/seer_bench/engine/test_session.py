@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from seer_bench import (
     CheckpointError,
     ConventionError,
+    Limits,
     RunMismatchError,
     RunRequest,
     UnknownNameError,
@@ -15,7 +18,7 @@ from seer_bench import (
     read_run,
     run,
 )
-from seer_bench.store import canonical_lines, read_actions
+from seer_bench.store import canonical_lines, find_runs, merge_runs, read_actions
 
 pytestmark = pytest.mark.usefixtures("tally")
 
@@ -31,6 +34,11 @@ class Watcher:
 
     def stepped(self, steps):
         self.events.append(("stepped", steps))
+
+    def noted(self, text):
+        self.events.append(("noted", text))
+
+    def busy(self, units): ...
 
     def finished(self, result):
         self.events.append(("finished", result.unit_id, result.outcome))
@@ -57,6 +65,18 @@ def test_a_run_records_every_unit_with_its_actions(tmp_path):
     data = read_run(tmp_path / "r")
     for result in data.results.values():
         assert len(read_actions(data.path, result)) == sum(s.steps for s in result.subtasks)
+
+
+def test_records_say_when_and_where_they_ended_and_sessions_what_was_asked_for(tmp_path):
+    before = time.time()
+    run(request(tmp_path / "r", units="0:3", workers=2), Watcher())
+    data = read_run(tmp_path / "r")
+    (session,) = data.sessions
+    assert session.facts["units"] == 3
+    for result in data.results.values():
+        assert before - 0.01 <= result.run_info["finished"] <= time.time() + 0.01
+        assert result.run_info["worker"] in (0, 1)
+        assert result.run_info["session"] == session.id
 
 
 def test_the_same_command_again_continues_and_plays_nothing_twice(tmp_path):
@@ -104,54 +124,155 @@ def test_another_checkpoint_under_the_same_directory_is_refused(tmp_path):
         run(request(tmp_path / "r", units="2", checkpoint=tmp_path / "b"), Watcher())
 
 
-def test_ctrl_c_abandons_the_unit_in_flight_and_keeps_the_others(tmp_path):
-    outcome = run(request(tmp_path / "r", options={"fault": "interrupt"}), Watcher())
+class Impatient(Watcher):
+    """Presses Ctrl-C when the second unit is recorded."""
+
+    def finished(self, result):
+        super().finished(result)
+        if sum(event[0] == "finished" for event in self.events) == 2:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_abandons_the_units_in_flight_and_keeps_the_others(tmp_path):
+    outcome = run(request(tmp_path / "r", workers=2), Impatient())
     assert outcome.interrupted
-    assert [r.unit_id for r in outcome.results] == ["tally/v1:unit=0", "tally/v1:unit=1"]
+    assert len(outcome.results) == 2
     (session,) = (tmp_path / "r" / "sessions").iterdir()
     assert json.loads(session.read_text())["reason"] == "interrupted"
+    run(request(tmp_path / "r"), Watcher())
+    run(request(tmp_path / "whole"), Watcher())
+    assert canonical(tmp_path / "r") == canonical(tmp_path / "whole")
 
 
-def test_a_failing_simulator_is_replaced_and_the_unit_tried_again(tmp_path, monkeypatch):
-    import tally_plugins
+@pytest.fixture
+def faults(tmp_path, monkeypatch) -> Path:
+    """A folder of faults that strike once each; see `tally_plugins.strike`."""
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    monkeypatch.setenv("TALLY_FAULTS", str(folder))
+    return folder
 
-    begun = []
-    begin = tally_plugins.TallyEnv.begin
 
-    def flaky(env, unit):
-        begun.append(env)
-        if unit.index == 2 and len(begun) == 3:
-            raise OSError("lost the context")
-        return begin(env, unit)
-
-    monkeypatch.setattr(tally_plugins.TallyEnv, "begin", flaky)
-    outcome = run(request(tmp_path / "r"), Watcher())
+@pytest.mark.parametrize("placement", ["main", "worker"])
+@pytest.mark.parametrize("where", ["begin", "advance"])
+@pytest.mark.parametrize("how", ["raise", "SIGKILL", "SIGSEGV", "exit"])
+def test_a_worker_that_fails_is_replaced_and_its_unit_played_again(tmp_path, faults, how, where, placement):
+    (faults / f"2.{where}.{how}.0").touch()
+    outcome = run(request(tmp_path / "r", workers=2, options={"placement": placement}), Watcher())
     assert outcome.errors == 0
-    assert begun[2] is not begun[3]
-    assert begun[2].closed
-    assert read_run(tmp_path / "r").results["tally/v1:unit=2"].attempt == 2
+    assert list(faults.iterdir()) == []
+    result = read_run(tmp_path / "r").results["tally/v1:unit=2"]
+    assert result.attempt == 2
+    lines = (tmp_path / "r" / "units.jsonl").read_text().splitlines()
+    (error,) = [line for line in lines if '"outcome":"error"' in line]
+    named = {"raise": "lost the context", "exit": "exit code 7"}.get(how, how)
+    assert named in error
 
 
-def test_an_error_that_stays_is_recorded_and_retried_by_the_next_session(tmp_path, monkeypatch):
-    import tally_plugins
+def test_a_worker_that_hangs_is_killed(tmp_path, faults):
+    (faults / "2.advance.hang.0").touch()
+    watcher = Watcher()
+    outcome = run(request(tmp_path / "r", workers=2, limits=Limits(silence=1.0)), watcher)
+    assert outcome.errors == 0
+    assert ("finished", "tally/v1:unit=2", "error") in watcher.events
+    assert "no control step for 1 s" in (tmp_path / "r" / "units.jsonl").read_text()
 
-    begin = tally_plugins.TallyEnv.begin
 
-    def broken(env, unit):
-        if unit.index == 1:
-            raise OSError("no memory left")
-        return begin(env, unit)
+def test_a_worker_that_eats_memory_is_killed(tmp_path, faults):
+    (faults / "2.advance.leak.0").touch()
+    outcome = run(request(tmp_path / "r", workers=2, limits=Limits(memory=180_000_000)), Watcher())
+    assert outcome.errors == 0
+    assert "--worker-memory allows less" in (tmp_path / "r" / "units.jsonl").read_text()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(tally_plugins.TallyEnv, "begin", broken)
-        outcome = run(request(tmp_path / "r"), Watcher())
+
+def test_an_error_that_stays_is_recorded_and_retried_by_the_next_session(tmp_path, faults):
+    for n in range(2):
+        (faults / f"1.begin.raise.{n}").touch()
+    outcome = run(request(tmp_path / "r"), Watcher())
     assert outcome.errors == 1
     error = read_run(tmp_path / "r").results["tally/v1:unit=1"]
     assert error.outcome == "error"
-    assert "no memory left" in error.error.message
+    assert "lost the context" in error.error.message
     assert "Traceback" in error.run_info["traceback"]
     assert run(request(tmp_path / "r"), Watcher()).errors == 0
     assert read_run(tmp_path / "r").results["tally/v1:unit=1"].attempt == 3
+
+
+def test_a_storm_of_failures_ends_the_session_with_its_reason(tmp_path, faults):
+    for unit in range(6):
+        for n in range(9):
+            (faults / f"{unit}.begin.raise.{n}").touch()
+    outcome = run(request(tmp_path / "r", workers=2), Watcher())
+    assert outcome.gave_up is not None
+    assert "lost the context" in outcome.gave_up
+    (session,) = (tmp_path / "r" / "sessions").iterdir()
+    assert "attempts in a row failed" in json.loads(session.read_text())["reason"]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("options", [{"placement": "worker"}, {}, {"batch": "3"}, {"batch": "3", "chunk": "2"}])
+def test_the_number_of_workers_does_not_reach_the_records(tmp_path, workers, options):
+    run(request(tmp_path / "r", workers=workers, options=options), Watcher())
+    run(request(tmp_path / "one", workers=1, options=options), Watcher())
+    assert canonical(tmp_path / "r") == canonical(tmp_path / "one")
+
+
+def test_a_batch_that_leaks_between_rows_is_not_used_unless_asked_for(tmp_path):
+    leaky = {"batch": "3", "fault": "neighbours"}
+    watcher = Watcher()
+    run(request(tmp_path / "r", workers=3, options=leaky), watcher)
+    (note,) = [event[1] for event in watcher.events if event[0] == "noted"]
+    assert "batch 1 instead of 3: a row's actions change with its neighbours" in note
+    assert read_run(tmp_path / "r").manifest.policy.batch == 1
+    run(request(tmp_path / "fast", workers=3, options=leaky, fast=True), Watcher())
+    assert read_run(tmp_path / "fast").manifest.policy.fast
+
+
+def test_a_policy_that_fails_in_a_batch_fails_only_the_unit_that_made_it(tmp_path):
+    run(request(tmp_path / "r", workers=4, options={"batch": "4", "fault": "raise late"}), Watcher())
+    run(request(tmp_path / "one", workers=1, options={"batch": "4", "fault": "raise late"}), Watcher())
+    assert canonical(tmp_path / "r") == canonical(tmp_path / "one")
+    results = read_run(tmp_path / "r").results
+    assert {r.outcome for r in results.values()} == {"success", "failure"}
+
+
+@pytest.mark.parametrize("placement", ["main", "worker"])
+def test_a_policy_that_exits_fails_its_units(tmp_path, placement):
+    outcome = run(request(tmp_path / "r", workers=2, options={"fault": "exit", "placement": placement}), Watcher())
+    assert [r.error.message for r in outcome.results] == ["SystemExit: 3"] * 6
+
+
+def test_a_policy_that_hangs_ends_the_session_with_its_reason(tmp_path):
+    outcome = run(request(tmp_path / "r", workers=2, options={"fault": "hang"}, limits=Limits(policy=1.0)), Watcher())
+    assert outcome.gave_up == "the policy has not returned from a call for 1 s"
+    assert outcome.results == ()
+
+
+def test_a_policy_that_fails_the_check_of_its_rows_is_played_alone_and_fails_its_units(tmp_path):
+    outcome = run(request(tmp_path / "r", options={"fault": "raise", "batch": "3"}), Watcher())
+    assert [r.error.message for r in outcome.results] == ["RuntimeError: weights on fire"] * 6
+    assert read_run(tmp_path / "r").manifest.policy.batch == 1
+
+
+def test_an_idle_worker_that_was_killed_costs_no_attempt(tmp_path):
+    class Killer(Watcher):
+        def finished(self, result):
+            super().finished(result)
+            if result.unit_id.endswith("unit=2"):
+                for child in multiprocessing.active_children():
+                    child.kill()
+                    child.join()
+
+    outcome = run(request(tmp_path / "r", workers=1), Killer())
+    assert [r.attempt for r in outcome.results] == [1] * 6
+
+
+def test_shards_share_nothing_and_merge_to_the_whole(tmp_path):
+    for i in range(3):
+        run(request(tmp_path / "r" / f"shard-{i}", shard=(i, 3)), Watcher())
+    run(request(tmp_path / "whole"), Watcher())
+    merged = merge_runs([read_run(path) for path in find_runs([tmp_path / "r"])])
+    assert canonical_lines(merged.results.values()) == canonical(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from seer_bench.report.progress import LineMonitor, LiveMonitor, monitor_for
+from seer_bench.contracts import Unit
+from seer_bench.report.progress import LineMonitor, LiveMonitor, monitor_for, worker_facts
 from seer_bench.report.tally import Tally, duration
 
 
@@ -131,6 +132,72 @@ def test_live_panel_is_drawn_a_few_times_a_second_and_ends_with_the_last_state(f
     last = target.file.getvalue().rsplit("units", 1)[-1]
     assert "1/2" in last
     assert "5.00" in last
+
+
+TIMES = {"seconds": 10.0, "physics": 6.0, "render": 2.0, "policy": 1.5}
+
+
+def test_time_is_split_over_the_units_of_this_session(fake):
+    earlier = fake.chain(0, 5).with_run_info(seconds=1000.0, physics=0.0, render=0.0, policy=1000.0)
+    tally = Tally(5, 4, [earlier], Clock())
+    assert tally.split == {}
+    tally.add(fake.chain(1, 5).with_run_info(**TIMES))
+    tally.add(fake.broken(2))
+    tally.add(fake.chain(3, 5).with_run_info(seconds=10.0, physics=8.0, render=0.0, policy=0.5))
+    assert tally.split == pytest.approx({"physics": 0.7, "render": 0.1, "policy": 0.1, "harness": 0.1})
+
+
+def test_the_split_is_on_the_last_line_only_and_always_on_the_panel(fake):
+    clock, log, terminal = Clock(), console(terminal=False), console(terminal=True)
+    for monitor in (LineMonitor(log, clock), LiveMonitor(terminal, clock)):
+        monitor.started(fake.make_protocol(), 2, [])
+        monitor.finished(fake.chain(0, 5).with_run_info(**TIMES))
+        clock.now += 60
+        monitor.stepped(1)
+        monitor.closed()
+    *others, last = log.file.getvalue().splitlines()
+    assert len(others) == 2
+    assert last.endswith("time physics 60 %, render 20 %, policy 15 %, harness 5 %")
+    assert "physics" not in "".join(others)
+    assert "physics 60 %" in terminal.file.getvalue().rsplit("1/2", 2)[-2]
+
+
+def test_the_panel_shows_what_each_worker_plays_and_for_how_long(fake):
+    clock, target = Clock(), console(terminal=True)
+    monitor = LiveMonitor(target, clock)
+    monitor.started(fake.make_protocol(), 9, [])
+    units = [Unit(f"calvin-abc-d/v1:chain={i:04d}", i) for i in range(3)]
+    monitor.busy({0: units[0], 1: units[1]})
+    clock.now += 7
+    monitor.busy({0: units[0], 1: units[2]})
+    clock.now += 5
+    monitor.stepped(1)
+    shown = target.file.getvalue().rsplit("units", 1)[-1]
+    assert "chain=0000  12 s" in shown
+    assert "chain=0002  5 s" in shown
+    assert "chain=0001" not in shown
+
+
+def test_a_unit_that_is_tried_again_is_timed_afresh(fake):
+    clock, target = Clock(), console(terminal=True)
+    monitor = LiveMonitor(target, clock)
+    monitor.started(fake.make_protocol(), 9, [])
+    unit = Unit("calvin-abc-d/v1:chain=0004", 4)
+    monitor.busy({0: unit})
+    clock.now += 50
+    monitor.finished(fake.broken(4))
+    monitor.busy({0: unit})
+    clock.now += 3
+    monitor.stepped(1)
+    assert "chain=0004  3 s" in target.file.getvalue().rsplit("units", 1)[-1]
+
+
+def test_many_workers_take_few_rows():
+    busy = {i: (Unit(f"p:chain={i:04d}", i), 0.0) for i in range(64)}
+    rows = worker_facts(busy, 2.0)
+    assert len(rows) == 9
+    assert rows[-1] == ("", "... and 56 more")
+    assert len(worker_facts({i: busy[i] for i in range(8)}, 2.0)) == 8
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (3599.7, "1:00:00"), (3725, "1:02:05")])

@@ -78,7 +78,7 @@ def test_the_canonical_form_is_fixed(make_result: MakeResult) -> None:
     """The bytes that runs are compared by: a change here breaks the comparison with every recorded run."""
     result = replace(make_result(3), actions_sha256="00ff")
     assert canonical_lines([result]) == [
-        '{"actions_out_of_range":0,"actions_sha256":"00ff","attempt":1,"error":null,"outcome":"failure",'
+        '{"actions_out_of_range":0,"actions_sha256":"00ff","error":null,"outcome":"failure",'
         '"schema":"seer-bench/unit/1","seed":11,"subtasks":['
         '{"instruction":"pull the handle","steps":2,"success":true,"task":"open_drawer"},'
         '{"instruction":"\\u00f6ffne \\u2028 \\ud83d\\ude00","steps":1,"success":false,"task":"lift_red"}],'

@@ -199,7 +199,8 @@ def test_facts_that_are_no_json_are_refused(run: Path, manifest: Manifest) -> No
 def test_a_second_process_is_refused_while_the_first_lives(
     run: Path, manifest: Manifest, make_result: MakeResult, actions: Array, start_child: StartChild
 ) -> None:
-    child = start_child(run, "writer = RunWriter.open(run, manifest); print('open', flush=True); sys.stdin.read()")
+    hold = "import time; writer = RunWriter.open(run, manifest); print('open', flush=True); time.sleep(60)"
+    child = start_child(run, hold)
     assert child.stdout is not None
     assert child.stdout.readline() == "open\n"
     with pytest.raises(RunLockedError, match=f"process {child.pid} on .* is writing"):

@@ -1,0 +1,182 @@
+"""What a run was asked for, and what that means on this machine; everything is refused here that can be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seer_bench.checks import rows_are_independent
+from seer_bench.contracts import Benchmark, Policy, PolicyContext, Unit
+from seer_bench.conventions import ImageSpec, Interface, check_conventions
+from seer_bench.engine.crew import Limits
+from seer_bench.engine.plan import select_units, shard_of
+from seer_bench.errors import CheckpointError, UnknownNameError, UsageError
+from seer_bench.protocol import EvaluationProtocol
+from seer_bench.registry import POLICIES, find_protocol, load_benchmark, load_policy, plugins
+from seer_bench.store import CheckpointId, Manifest, PolicyId, checkpoint_sha256
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the user asked for."""
+
+    benchmark: str
+    policy: str
+    out: Path
+    protocol: str | None = None
+    """None for the benchmark's default."""
+    checkpoint: Path | None = None
+    units: str | None = None
+    """As `select_units` reads it; None for all."""
+    shard: tuple[int, int] | None = None
+    """(i, n): every n-th of these units from the i-th on."""
+    seed: int = 0
+    backend: str | None = None
+    """None for the benchmark's default."""
+    workers: int | None = None
+    """Environments side by side; None for one a core."""
+    device: str = "cpu"
+    """Of a policy in the main process: "cpu", "cuda:0", or "cuda:0,1" for one policy on each."""
+    threads: int = 1
+    """CPU threads of a policy in the main process."""
+    egl_devices: tuple[int, ...] = ()
+    """GPUs that render, dealt out over the workers; empty leaves the choice to the driver."""
+    limits: Limits = field(default_factory=Limits)
+    """When a worker is given up."""
+    fast: bool = False
+    """Batch whatever waits, unpadded and unchecked; outcomes may then depend on timing."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Passed to the policy."""
+    arm: Mapping[str, str] = field(default_factory=dict)
+    """What the row in a table is called."""
+    allow_mixed: bool = False
+    """Continue although the simulation differs from the one that the run began with."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can be run."""
+
+    request: RunRequest
+    benchmark: Benchmark
+    protocol: EvaluationProtocol
+    interface: Interface
+    units: tuple[Unit, ...]
+    backend: str
+    cameras: bool
+    policies: tuple[Policy, ...]
+    """One a device; just one where it is built in the workers, for its spec."""
+    manifest: Manifest
+    workers: int
+    notes: tuple[str, ...]
+    """What the user should know."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy, for its spec."""
+        return self.policies[0]
+
+    def context(self, device: str) -> PolicyContext:
+        """What a policy is built from."""
+        return context_of(self.request, self.interface, self.protocol, device)
+
+
+def prepare(request: RunRequest) -> Prepared:
+    """Resolve every name, load the policy and compare conventions.
+
+    Raises:
+        UsageError: an unknown name, units that do not exist, conventions that do not fit, a missing checkpoint.
+        AssetError: the simulator's assets are missing or altered.
+        SimulationError: the renderer cannot be had.
+    """
+    if request.workers is not None and request.workers < 1:
+        raise UsageError(f"--workers {request.workers}: at least one is needed.")
+    benchmark = load_benchmark(request.benchmark)
+    protocol = find_protocol(benchmark, request.protocol)
+    units = select_units(benchmark.units(protocol), request.units)
+    if request.shard is not None:
+        units = shard_of(units, request.shard)
+    backend = find_backend(benchmark, request.backend)
+    checkpoint = _identify(request.checkpoint)
+    interface = benchmark.interface(protocol)
+    policies = _load_policies(request, interface, protocol)
+    spec = policies[0].spec
+    check_conventions(spec, interface)
+    cameras = any(isinstance(field, ImageSpec) for field in spec.observations.values())
+    batch, notes = _batch(request, policies[0])
+    plugin = plugins(POLICIES)[request.policy]
+    manifest = Manifest.create(
+        protocol=protocol,
+        simulation=benchmark.probe(protocol, cameras=cameras, backend=backend),
+        backend=backend,
+        policy=PolicyId(
+            name=request.policy,
+            distribution=plugin.distribution,
+            version=plugin.version,
+            privileged=spec.privileged,
+            chunk=spec.chunk,
+            options=dict(request.options),
+            batch=batch,
+            threads=request.threads,
+            fast=request.fast and spec.placement == "main",
+        ),
+        checkpoint=checkpoint,
+        seed=request.seed,
+        arm=dict(request.arm),
+    )
+    workers = request.workers or len(os.sched_getaffinity(0))
+    return Prepared(
+        request, benchmark, protocol, interface, tuple(units), backend, cameras, policies, manifest, workers, notes
+    )
+
+
+def context_of(request: RunRequest, interface: Interface, protocol: EvaluationProtocol, device: str) -> PolicyContext:
+    """What the policy of a request is built from on one device."""
+    return PolicyContext(interface, protocol, request.checkpoint, device, request.threads, request.options)
+
+
+def devices(text: str) -> list[str]:
+    """Names of the devices in "cpu", "cuda:1" or "cuda:0,1"."""
+    kind, colon, numbers = text.partition(":")
+    if not colon:
+        return [text]
+    return [f"{kind}:{number}" for number in numbers.split(",")]
+
+
+def _load_policies(request: RunRequest, interface: Interface, protocol: EvaluationProtocol) -> tuple[Policy, ...]:
+    """One policy a device, or a single one where it lives in the workers."""
+    names = devices(request.device)
+    first = load_policy(request.policy, context_of(request, interface, protocol, names[0]))
+    if first.spec.placement == "worker":
+        return (first,)
+    others = [load_policy(request.policy, context_of(request, interface, protocol, name)) for name in names[1:]]
+    return (first, *others)
+
+
+def _batch(request: RunRequest, policy: Policy) -> tuple[int, tuple[str, ...]]:
+    """Rows of a batch, and what to tell the user about it."""
+    wanted = policy.spec.batch
+    if wanted == 1 or policy.spec.placement == "worker" or request.fast:
+        return wanted, ()
+    if why := rows_are_independent(policy):
+        return 1, (f"batch 1 instead of {wanted}: {why}; --fast batches all the same.",)
+    return wanted, ()
+
+
+def find_backend(benchmark: Benchmark, name: str | None) -> str:
+    """The backend of that name, or the benchmark's default."""
+    backends = benchmark.backends()
+    if name is not None and name not in backends:
+        raise UnknownNameError(f"{benchmark.name} backend", name, backends)
+    return name or backends[0]
+
+
+def _identify(checkpoint: Path | None) -> CheckpointId | None:
+    """Name and hash of the checkpoint, before anything is loaded from it."""
+    if checkpoint is None:
+        return None
+    if not checkpoint.exists():
+        raise CheckpointError(f"--ckpt {checkpoint}: there is no such file or directory.")
+    return CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))

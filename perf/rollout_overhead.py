@@ -1,5 +1,6 @@
-"""What the harness adds to a bare loop: `engine.run` with one worker (its process, records, fsync, progress) against
-the same env, policy and units.
+"""What `engine.run` with one worker adds to a bare loop over the same env, policy and units.
+
+Its worker process, records, fsync and progress are all in the figure.
 
     python perf/rollout_overhead.py [--units 0:20] [--protocol calvin-abc-d/v1] [--repeats 3]
 

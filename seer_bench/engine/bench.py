@@ -7,7 +7,6 @@ by the real one where it lives in the workers and so competes with them for the 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Array, Benchmark, Policy, PolicyContext, Unit
 from seer_bench.conventions import FieldSpec, ImageSpec, PolicySpec, check_conventions
 from seer_bench.engine.crew import one_thread
+from seer_bench.engine.facts import cores
 from seer_bench.engine.request import find_backend
 from seer_bench.engine.rollout import play
 from seer_bench.engine.shared import dtype_of, shape_of
@@ -133,7 +133,7 @@ class Bench:
         Raises:
             SimulationError: an environment failed.
         """
-        for count in doubling(self.request.workers or len(os.sched_getaffinity(0))):
+        for count in doubling(self.request.workers or cores()):
             yield EnvironmentSpeed(count, self._environment_steps(count))
 
     def policies(self) -> Iterator[PolicySpeed]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Benchmark, Policy, PolicyContext, Unit
 from seer_bench.conventions import ImageSpec, Interface, check_conventions
 from seer_bench.engine.crew import Limits
+from seer_bench.engine.facts import cores
 from seer_bench.engine.plan import select_units, shard_of
 from seer_bench.errors import CheckpointError, UnknownNameError, UsageError
 from seer_bench.protocol import EvaluationProtocol
@@ -126,7 +126,7 @@ def prepare(request: RunRequest) -> Prepared:
         seed=request.seed,
         arm=dict(request.arm),
     )
-    workers = request.workers or len(os.sched_getaffinity(0))
+    workers = request.workers or cores()
     return Prepared(
         request, benchmark, protocol, interface, tuple(units), backend, cameras, policies, manifest, workers, notes
     )

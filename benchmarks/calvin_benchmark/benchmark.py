@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import numpy as np
 
 from seer_bench import ActionSpec, Environment, EvaluationProtocol, ImageSpec, Interface, Unit, UsageError, VectorSpec
 from seer_bench.contracts import Cameras
 from seer_bench.conventions import FieldSpec
-from seer_bench.protocol import fingerprint
 
 from .assets import identity
-from .chains import initial_state_vectors, load_chains, load_sentences
+from .chains import chains_sha256, initial_state_vectors, load_chains, sentences_sha256
 from .protocols import BACKENDS, DEFAULT_PROTOCOL, all_protocols
 
 PROBE_STEPS = 16
@@ -69,11 +67,11 @@ class CalvinBenchmark:
         """
         settings = protocol.settings
         lists = (
-            ("chains", settings["chain"]["list_sha256"], [asdict(chain) for chain in load_chains()]),
-            ("sentences", settings["instructions_sha256"], load_sentences()),
+            ("chains", settings["chain"]["list_sha256"], chains_sha256()),
+            ("sentences", settings["instructions_sha256"], sentences_sha256()),
         )
-        for what, named, installed in lists:
-            if (found := fingerprint(installed)) != named:
+        for what, named, found in lists:
+            if found != named:
                 raise UsageError(
                     f"{protocol.name} names {what} of sha256 {named}, but those installed have {found}. "
                     "Reinstall seer-bench."

@@ -5,16 +5,17 @@ The list is a fact of the benchmark and ships as data; `generator` shows where i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seer_bench.protocol import fingerprint
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ def load_sentences() -> dict[str, str]:
 
 def chains_sha256() -> str:
     """SHA-256 of the chains (states and subtasks), however their file is laid out."""
-    return _digest([[*astuple(chain.initial_state), *chain.subtasks] for chain in load_chains()])
+    return fingerprint([asdict(chain) for chain in load_chains()])
 
 
 def sentences_sha256() -> str:
     """SHA-256 of the tasks and their sentences, however their file is laid out."""
-    return _digest(load_sentences())
+    return fingerprint(load_sentences())
 
 
 def initial_state_vectors(state: InitialState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -100,10 +101,6 @@ def initial_state_vectors(state: InitialState) -> tuple[NDArray[np.float64], NDA
         pose[:3] = slot if place == "table" else facts[place]
         pose[5] = rng.uniform(math.pi / 2 - math.pi / 8, math.pi / 2 + math.pi / 8)
     return np.array(facts["robot_obs"]), scene
-
-
-def _digest(tree: Any) -> str:
-    return hashlib.sha256(json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _fnv1(text: str) -> int:

@@ -17,10 +17,11 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from seer_bench.errors import AssetError
+from seer_bench.verification import Progress
 
 from .embedded import embedded_assets
 from .scene import Scene, load_scene
-from .sources import Progress, download, entries
+from .sources import download, entries
 
 ROOT_VARIABLE = "SEER_BENCH_CALVIN_ASSETS"
 """Environment variable that names the assets folder instead of the user's cache."""

@@ -7,14 +7,12 @@ import tarfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from seer_bench.errors import AssetError
-
-Progress = Callable[[str, int, int], None]
-"""Called with `download` or `install`, the bytes done and the bytes in all (0: not known)."""
+from seer_bench.verification import Progress
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 60

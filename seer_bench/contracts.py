@@ -108,6 +108,8 @@ class UnitResult:
     error: UnitError | None = None
     run_info: Mapping[str, Any] = field(default_factory=dict)
     """Everything that may differ between two correct runs: times, session, traceback."""
+    initial: Mapping[str, Any] = field(default_factory=dict)
+    """What the environment drew for the start state (`Environment.initial`); empty where it draws nothing."""
 
     @property
     def solved(self) -> int:
@@ -175,7 +177,8 @@ class PolicyContext:
 class Policy(ABC):
     """A policy, batched over slots; a slot is one environment that is being played.
 
-    Per-slot memory (history, ensembling) is the policy's own. The harness executes chunks.
+    Per-slot memory (history, ensembling) is the policy's own. The harness executes chunks. Slots are numbers below
+    the number of workers plus `spec.batch` - 1: the last ones belong to rows that fill up a batch.
     """
 
     spec: PolicySpec
@@ -217,6 +220,9 @@ class Environment(Protocol):
 
     Registered environments are `gymnasium.Env`s that also offer these methods: a control step split into physics
     (`advance`) and sensing (`observe`), because images are rendered only when somebody looks.
+
+    An environment that chooses part of a start state by itself also has an attribute `initial`: what it chose for the
+    unit that `begin` was called with, as a JSON tree. It becomes part of the unit's record.
     """
 
     @property

@@ -33,12 +33,30 @@ class EvaluationProtocol:
     comparable: str
     """"yes", or the reason why results do not compare with published numbers."""
     settings: Mapping[str, Any]
-    """Every number and choice; JSON values only."""
+    """Every number and choice; JSON values only. Two blocks are read by the harness, for progress and tables:
+    `chain` = {count, length, steps_per_subtask} where a unit is a chain of subtasks, or `trials` = {tasks, per_task,
+    steps} where it is one rollout of one of several tasks."""
 
     @cached_property
     def fingerprint(self) -> str:
         """sha256 over name, benchmark and settings; texts do not count."""
         return fingerprint({"name": self.name, "benchmark": self.benchmark, "settings": self.settings})
+
+    @property
+    def chain_length(self) -> int:
+        """Most subtasks of a unit; 1 where `settings` declares no chains."""
+        return int(self._block("chain").get("length", 1))
+
+    @property
+    def step_limit(self) -> int | None:
+        """Most control steps of a unit; None where `settings` does not declare it."""
+        steps = self._block("trials").get("steps", self._block("chain").get("steps_per_subtask"))
+        return None if steps is None else self.chain_length * int(steps)
+
+    def _block(self, name: str) -> Mapping[str, Any]:
+        """A block of the settings; empty where there is none."""
+        block = self.settings.get(name)
+        return block if isinstance(block, Mapping) else {}
 
     def to_json(self) -> dict[str, Any]:
         """The protocol in full, as a manifest keeps it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from seer_bench.contracts import Benchmark, Policy, PolicyContext
 from seer_bench.conventions import PolicySpec
+from seer_bench.doctor import Doctor
 from seer_bench.errors import SeerBenchError, UnknownNameError, UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.verification import AssetInstaller, Verifier
@@ -17,6 +18,7 @@ POLICIES = "seer_bench.policies"
 BENCHMARKS = "seer_bench.benchmarks"
 VERIFIERS = "seer_bench.verifiers"
 ASSETS = "seer_bench.assets"
+DOCTORS = "seer_bench.doctors"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ def load_assets(name: str) -> AssetInstaller:
     """The function that installs the files of `name`; raises as `load_benchmark` does."""
     installer: AssetInstaller = _load(ASSETS, "asset set", name)
     return installer
+
+
+def load_doctor(name: str) -> Doctor:
+    """The function that checks what the benchmark `name` needs; raises as `load_benchmark` does."""
+    doctor: Doctor = _load(DOCTORS, "benchmark with checks", name)
+    return doctor
 
 
 def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:

@@ -29,7 +29,7 @@ SMALLEST, LARGEST = 64, 2048
 
 FRAMES_PER_SECOND = 20
 EVERY = 3
-"""Control steps a frame; with 30 steps a second the film runs at twice the robot's speed."""
+"""Control steps a frame; with 30 or 20 steps a second the film runs at two or three times the robot's speed."""
 
 HOLD = 10
 """Frames for which the last picture stays."""
@@ -92,7 +92,8 @@ class FilmPlan:
         except StoreError as error:
             return Film(unit.id, None, f"not filmed: {error}")
         try:
-            film_unit(env, unit, self.run.results[unit.id], actions, path, size=self.size)
+            chain = self.run.manifest.protocol.chain_length > 1
+            film_unit(env, unit, self.run.results[unit.id], actions, path, size=self.size, chain=chain)
         except (SimulationError, PolicyError) as error:
             verify = f"seer-bench verify {self.run.manifest.protocol.benchmark}"
             return Film(unit.id, None, f"not filmed: {error} Check this machine with: {verify}")
@@ -130,8 +131,19 @@ def plan_films(path: Path, *, units: str | None, which: Literal["failed", "all"]
     )
 
 
-def film_unit(env: Environment, unit: Unit, result: UnitResult, actions: Array, path: Path, *, size: int) -> None:
+def film_unit(
+    env: Environment, unit: Unit, result: UnitResult, actions: Array, path: Path, *, size: int, chain: bool
+) -> None:
     """Replay a unit and write an mp4 beside `path`, renamed when it is whole.
+
+    Args:
+        env: the simulator, of the protocol that the unit was played on.
+        unit: what to replay.
+        result: how it ended when it was recorded.
+        actions: the recorded actions (T, dim).
+        path: the film.
+        size: height of each camera's picture, pixels.
+        chain: a unit may have several subtasks, so captions count them.
 
     Raises:
         SimulationError: the replay ends otherwise than the record says, so the film would lie.
@@ -147,7 +159,9 @@ def film_unit(env: Environment, unit: Unit, result: UnitResult, actions: Array, 
                 if step is not None:
                     played[subtask.index] = SubtaskResult(subtask.task, subtask.instruction, step.solved, steps)
                 if over or steps % EVERY == 0:
-                    frame = _frame(env, unit, subtask, steps, step, played, size)
+                    solved = sum(s.success for s in played.values()) if chain else None
+                    facts = caption(unit, subtask, steps, solved, env.renderer)
+                    frame = _frame(env.film(size), subtask.instruction, facts, step, size)
                     write(frame)
             for _ in range(HOLD):
                 if frame is not None:
@@ -242,30 +256,25 @@ def _end_ffmpeg(film: subprocess.Popen[bytes]) -> str:
     return (known or (lines[-1] if lines else f"ffmpeg ended with code {film.returncode}")).rstrip(".")
 
 
-def _frame(
-    env: Environment,
-    unit: Unit,
-    subtask: Subtask,
-    steps: int,
-    step: StepResult | None,
-    played: Mapping[int, SubtaskResult],
-    size: int,
-) -> Array:
-    """All cameras side by side over a caption: unit, sentence, subtask, step, and how it ended."""
-    pictures = list(env.film(size).values())
-    picture = np.concatenate(pictures, axis=1)
+def caption(unit: Unit, subtask: Subtask, steps: int, solved: int | None, renderer: str) -> str:
+    """Where a film is; of a chain with the subtask's number and how many are `solved`. Long names come last."""
+    number = "" if solved is None else f"{subtask.index + 1}: "
+    count = "" if solved is None else f"{solved} solved  "
+    return f"{unit.slug}  step {steps}  {count}{renderer}  {number}{subtask.task}"
+
+
+def _frame(pictures: Mapping[str, Array], sentence: str, facts: str, step: StepResult | None, size: int) -> Array:
+    """All cameras side by side over a caption: sentence, facts, and how the subtask ended."""
+    picture = np.concatenate(list(pictures.values()), axis=1)
     line = max(12, size // 20)
-    caption = Image.new("RGB", (picture.shape[1], 2 * (line * 9 // 4)), (16, 18, 22))
-    draw = ImageDraw.Draw(caption)
+    strip = Image.new("RGB", (picture.shape[1], 2 * (line * 9 // 4)), (16, 18, 22))
+    draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(line)
-    over = step is not None and step.subtask_over
     verdict, colour = "", (170, 176, 186)
-    if step is not None and over:
+    if step is not None and step.subtask_over:
         verdict, colour = ("solved", (110, 220, 130)) if step.solved else ("not solved", (255, 110, 100))
-    margin, width = line // 2, caption.width - line
-    draw.text((margin, margin), fit(subtask.instruction, font, width), fill=(240, 240, 240), font=font)
-    solved = sum(s.success for s in played.values())
-    facts = f"{unit.slug}  {subtask.index + 1}: {subtask.task}  step {steps}  {solved} solved  {env.renderer}"
+    margin, width = line // 2, strip.width - line
+    draw.text((margin, margin), fit(sentence, font, width), fill=(240, 240, 240), font=font)
     ending = f"  {verdict}" if verdict else ""
     draw.text(
         (margin, line * 2),
@@ -273,7 +282,7 @@ def _frame(
         fill=colour,
         font=font,
     )
-    stacked = np.concatenate([picture, np.asarray(caption)], axis=0)
+    stacked = np.concatenate([picture, np.asarray(strip)], axis=0)
     return stacked[: stacked.shape[0] // 2 * 2, : stacked.shape[1] // 2 * 2]
 
 

@@ -3,7 +3,8 @@
 Exit codes:
     0    everything asked for is done
     1    units without an outcome because the infrastructure failed; `verify`: a recording differs; `report`: a run was
-         left out or damaged; `video`: a unit could not be filmed
+         left out or damaged; `status`: a run could not be read; `video`: a unit could not be filmed; `doctor`:
+         something has to be mended
     2    refused: bad arguments, missing assets, a run directory that does not fit
     3    `verify`: equal up to round-off only, as on another processor
     130  interrupted by Ctrl-C or SIGTERM; the same command continues
@@ -19,7 +20,9 @@ import typer
 
 from seer_bench.cli.assets import assets
 from seer_bench.cli.bench import bench
-from seer_bench.cli.console import fail
+from seer_bench.cli.console import fail, open_streams
+from seer_bench.cli.doctor import doctor
+from seer_bench.cli.export import export
 from seer_bench.cli.plugins import list_plugins
 from seer_bench.cli.protocol import protocol
 from seer_bench.cli.report import report
@@ -38,9 +41,11 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("status")(status)
 app.command("report")(report)
+app.command("export")(export)
 app.command("video")(video)
 app.command("verify")(verify)
 app.command("bench")(bench)
+app.command("doctor")(doctor)
 app.command("assets")(assets)
 app.command("list")(list_plugins)
 app.add_typer(protocol, name="protocol")
@@ -71,6 +76,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 def main() -> None:
     """Entry point: errors of ours become one message and exit code 2; Ctrl-C and SIGTERM exit code 130."""
+    open_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
@@ -79,3 +85,6 @@ def main() -> None:
     except SeerBenchError as error:
         fail(error)
         sys.exit(2)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # one more, while the interpreter ends, must not change the code
+            signal.signal(number, signal.SIG_IGN)

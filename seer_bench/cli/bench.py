@@ -9,34 +9,31 @@ import typer
 from rich.console import Console
 
 from seer_bench.cli.console import key_values, stdout
+from seer_bench.cli.options import Backend, Benchmark, Checkpoint, Device, PolicyArg, Protocol, Threads
 
 if TYPE_CHECKING:
     from seer_bench.engine.bench import Bench, PolicySpeed
 
 
 def bench(
-    benchmark: Annotated[str, typer.Argument(help="Benchmark, e.g. calvin.")],
+    benchmark: Benchmark,
     policy: Annotated[
         str | None, typer.Option(help="Policy plugin; without one, the environment alone and no cameras.")
     ] = None,
-    ckpt: Annotated[Path | None, typer.Option(help="Checkpoint file or directory of the policy.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Protocol; the benchmark's default if not given.")] = None,
+    ckpt: Checkpoint = None,
+    protocol: Protocol = None,
     seconds: Annotated[float, typer.Option(help="Length of each measurement.")] = 10.0,
     workers: Annotated[int | None, typer.Option(help="The most workers to try; the cores if not given.")] = None,
     like: Annotated[Path | None, typer.Option(help="A run whose mean steps a unit the estimate also takes.")] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="Simulation behind the benchmark; its default if not given.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Device of the policy: cpu or cuda:0.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="CPU threads of the policy.")] = 1,
-    policy_arg: Annotated[list[str] | None, typer.Option(help="key=value for the policy; may be repeated.")] = None,
+    backend: Backend = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    policy_arg: PolicyArg = None,
 ) -> None:
     """Measure environment and policy apart, recommend --workers and estimate the time of the full protocol."""
     from seer_bench.engine.bench import Bench, BenchRequest, expectations, recommended
     from seer_bench.report.bench import curve, time_lines
-    from seer_bench.store import read_run
 
-    pattern = read_run(like) if like is not None else None
     console = stdout()
     measured = Bench(
         BenchRequest(
@@ -50,6 +47,7 @@ def bench(
             options=key_values(policy_arg or [], "--policy-arg"),
             seconds=seconds,
             workers=workers,
+            like=like,
         )
     )
     try:
@@ -66,7 +64,7 @@ def bench(
     console.print(curve("workers", ("environment steps/s", "run at most, steps/s"), rows))
     best = recommended(found)
     _say(console, f"\nrecommended: --workers {best.workers} ({best.steps_per_second:,.0f} steps/s)")
-    for line in time_lines(measured.protocol, len(measured.units), best.steps_per_second, pattern):
+    for line in time_lines(measured.protocol, len(measured.units), best.steps_per_second, measured.like):
         _say(console, line)
 
 

@@ -14,6 +14,15 @@ from rich.text import Text
 from seer_bench.errors import SeerBenchError
 
 
+def open_streams() -> None:
+    """Open what is closed of stdin, stdout and stderr, lest a file of ours takes its number and gets its text."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            fd = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(fd, True)  # the workers need it as well
+            setattr(sys, name, os.fdopen(fd, mode))
+
+
 def stdout() -> Console:
     """For results."""
     return Console(highlight=False)

@@ -1,4 +1,4 @@
-"""`seer-bench report`: the paper's table with every run in it."""
+"""`seer-bench report`: the paper's tables with every run in them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ class Format(str, Enum):
 
 def report(
     dirs: Annotated[list[Path] | None, typer.Argument(help="Run directories, or folders that hold some.")] = None,
-    out: Annotated[Path, typer.Option(help="Where Markdown, CSV, LaTeX and HTML are written.")] = Path(
+    out: Annotated[Path, typer.Option(help="Where Markdown, CSV, LaTeX, HTML and JSON are written.")] = Path(
         "results/report"
     ),
     format: Annotated[Format, typer.Option(help="table for people, json for scripts.")] = Format.table,
 ) -> None:
-    """Print Table 2 with the paper's rows and every run found, and write it as Markdown, CSV, LaTeX and HTML.
+    """Print the paper's tables with every run found, and write them as Markdown, CSV, LaTeX, HTML and JSON.
+
+    A table without runs is printed only where there are none at all; else a line says how it gets one.
 
     Exits with 1 when a run had to be left out, a named directory holds none, or records were damaged; everything else
     is reported and written all the same.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seer_bench.cli.console import key_values, stderr, stdout, take_stdout
+from seer_bench.cli.options import Backend, Benchmark, Checkpoint, Device, PolicyArg, Protocol, Threads
 
 if TYPE_CHECKING:
     from seer_bench.monitor import Monitor
@@ -25,25 +27,21 @@ class Videos(str, Enum):
 
 
 def run(
-    benchmark: Annotated[str, typer.Argument(help="Benchmark, e.g. calvin.")],
+    benchmark: Benchmark,
     policy: Annotated[str, typer.Option(help="Policy plugin; see: seer-bench list")],
-    ckpt: Annotated[Path | None, typer.Option(help="Checkpoint file or directory of the policy.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Protocol; the benchmark's default if not given.")] = None,
+    ckpt: Checkpoint = None,
+    protocol: Protocol = None,
     units: Annotated[str | None, typer.Option(help="Units to play: 17, 0:200 or 0:10,50,990: (all).")] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; results/runs/... if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run; policies draw from it.")] = 0,
     video: Annotated[Videos, typer.Option(help="Units to film afterwards, by exact replay.")] = Videos.none,
-    backend: Annotated[
-        str | None, typer.Option(help="Simulation behind the benchmark; its default if not given.")
-    ] = None,
+    backend: Backend = None,
     workers: Annotated[int | None, typer.Option(help="Environments side by side; one a core if not given.")] = None,
     shard: Annotated[
         str | None, typer.Option(help="i/n: this n-th of the units; RANK and WORLD_SIZE serve too.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="Device of the policy: cpu, cuda:0, or cuda:0,1 for one on each.")
-    ] = "cpu",
-    threads: Annotated[int, typer.Option(help="CPU threads of the policy; its arithmetic depends on them.")] = 1,
+    device: Device = "cpu",
+    threads: Threads = 1,
     egl_devices: Annotated[str | None, typer.Option(help="GPUs that render, dealt out to workers: 0,1.")] = None,
     worker_memory: Annotated[
         str | None, typer.Option(help="Memory a worker may use, e.g. 4G; no limit if not given.")
@@ -51,8 +49,14 @@ def run(
     stall_timeout: Annotated[
         float, typer.Option(help="Seconds without a step after which a worker is killed.")
     ] = 120.0,
+    start_timeout: Annotated[
+        float, typer.Option(help="Seconds until the first unit of a worker has begun; then it is killed.")
+    ] = 300.0,
+    policy_timeout: Annotated[
+        float, typer.Option(help="Seconds that one call of a policy in the main process may take before the run ends.")
+    ] = 600.0,
     fast: Annotated[bool, typer.Option(help="Batch without padding or checks; outcomes may depend on timing.")] = False,
-    policy_arg: Annotated[list[str] | None, typer.Option(help="key=value for the policy; may be repeated.")] = None,
+    policy_arg: PolicyArg = None,
     arm: Annotated[list[str] | None, typer.Option(help="key=value that names the row in tables; repeatable.")] = None,
     allow_mixed: Annotated[bool, typer.Option(help="Continue although the simulation differs.")] = False,
     json_progress: Annotated[
@@ -60,7 +64,7 @@ def run(
     ] = False,
 ) -> None:
     """Play every unit that has no outcome yet; the same command again continues."""
-    from seer_bench.engine import Limits, RunRequest, parse_shard
+    from seer_bench.engine import Limits, RunRequest, parse_gpus, parse_shard
     from seer_bench.engine import run as play_run
     from seer_bench.report import JsonMonitor, monitor_for, print_summary
 
@@ -73,8 +77,8 @@ def run(
         shard=part,
         workers=workers,
         threads=threads,
-        egl_devices=tuple(int(number) for number in egl_devices.split(",")) if egl_devices else (),
-        limits=Limits(silence=stall_timeout, memory=_bytes(worker_memory)),
+        egl_devices=parse_gpus(egl_devices),
+        limits=Limits(silence=stall_timeout, start=start_timeout, memory=_bytes(worker_memory), policy=policy_timeout),
         fast=fast,
         protocol=protocol,
         checkpoint=ckpt,
@@ -93,15 +97,16 @@ def run(
         console = stdout()
         monitor = monitor_for(console)
     outcome = play_run(request, monitor)
-    print_summary(outcome.request.out, console, interrupted=outcome.interrupted)
+    with suppress(OSError, SystemExit):  # nobody reads stdout any more (of a broken pipe rich makes a SystemExit)
+        print_summary(outcome.request.out, console, interrupted=outcome.interrupted)
+        if outcome.gave_up is not None:
+            console.print(f"stopped: {outcome.gave_up}", markup=False, soft_wrap=True)
     if outcome.interrupted:
         raise typer.Exit(130)
-    if video is not Videos.none:
+    if video is not Videos.none and outcome.played:
         from seer_bench.cli.video import film_run
 
-        film_run(outcome.request.out, units=units, which=video.value, size=None, console=console)
-    if outcome.gave_up is not None:
-        console.print(f"stopped: {outcome.gave_up}", markup=False, soft_wrap=True)
+        film_run(outcome.request.out, units=outcome.played, which=video.value, size=None, console=console)
     if outcome.errors or outcome.gave_up is not None:
         raise typer.Exit(1)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seer_bench.cli.console import stdout
+
+if TYPE_CHECKING:
+    from seer_bench.verification import Verdict
 
 
 def verify(
@@ -16,21 +19,32 @@ def verify(
     against: Annotated[str | None, typer.Option(help="Compare live with this backend, e.g. upstream.")] = None,
 ) -> None:
     """Replay recordings and compare; exit code 0 identical, 1 different, 3 round-off only."""
+    from rich.progress import Progress
+
     from seer_bench.registry import load_verifier
     from seer_bench.verification import exit_code
 
     console = stdout()
     verifier = load_verifier(subject)
-    for name, value in verifier.facts().items():
-        console.print(f"{name:<12} {value}", markup=False, soft_wrap=True)
+    facts = verifier.facts()
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        console.print(f"{name:<{width}} {value}", markup=False, soft_wrap=True)
     verdicts = []
-    for verdict in verifier.verify(golden, against=against):
-        verdicts.append(verdict)
-        largest = "" if verdict.largest is None else f", largest difference {verdict.largest:.3g}"
-        detail = f" ({verdict.detail})" if verdict.detail else ""
-        console.print(
-            f"{verdict.status:<10} {verdict.record} [{verdict.kind}]: {verdict.compared}{largest}{detail}",
-            markup=False,
-            soft_wrap=True,
-        )
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            bars.update(bar, description=what, completed=done, total=total or None)
+
+        for verdict in verifier.verify(golden, against=against, progress=show):
+            verdicts.append(verdict)
+            console.print(_in_words(verdict), markup=False, soft_wrap=True)
     raise typer.Exit(exit_code(verdicts))
+
+
+def _in_words(verdict: Verdict) -> str:
+    """One line."""
+    largest = "" if verdict.largest is None else f", largest difference {verdict.largest:.3g}"
+    detail = f" ({verdict.detail})" if verdict.detail else ""
+    return f"{verdict.status:<10} {verdict.record} [{verdict.kind}]: {verdict.compared}{largest}{detail}"

@@ -6,32 +6,27 @@ by the real one where it lives in the workers and so competes with them for the 
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import cycle
-from multiprocessing.connection import Connection
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Array, Benchmark, Policy, PolicyContext, Unit
 from seer_bench.conventions import FieldSpec, ImageSpec, PolicySpec, check_conventions
-from seer_bench.engine.crew import one_thread
+from seer_bench.engine.bench_process import Player, steps_per_second
 from seer_bench.engine.facts import cores
+from seer_bench.engine.faults import ask
 from seer_bench.engine.request import find_backend
-from seer_bench.engine.rollout import play
 from seer_bench.engine.shared import dtype_of, shape_of
-from seer_bench.errors import CheckpointError, SimulationError, UsageError
-from seer_bench.protocol import EvaluationProtocol
+from seer_bench.errors import CheckpointError, UsageError
+from seer_bench.protocol import EvaluationProtocol, differences
 from seer_bench.registry import find_protocol, load_benchmark, load_policy
-
-_CONTEXT = multiprocessing.get_context("spawn")
-_START_S = 300.0
-"""Seconds that the environments have to come up, and beyond the measurement to answer."""
+from seer_bench.store import RunData, read_run
 
 
 @dataclass(frozen=True)
@@ -52,6 +47,8 @@ class BenchRequest:
     """Length of one measurement."""
     workers: int | None = None
     """The most workers to try; None for the cores."""
+    like: Path | None = None
+    """A run of the same protocol, whose mean steps a unit an estimate takes."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,9 @@ class Bench:
     """A checked request; the measurements run when they are iterated over.
 
     Raises:
-        UsageError: an unknown name, conventions that do not fit, a checkpoint that is missing, a bad number.
+        UsageError: an unknown name, conventions that do not fit, a checkpoint that is missing, a bad number, a run
+            of another protocol.
+        StoreError: the run named by `like` cannot be read.
     """
 
     def __init__(self, request: BenchRequest) -> None:
@@ -104,6 +103,7 @@ class Bench:
         self.benchmark: Benchmark = load_benchmark(request.benchmark)
         self.protocol: EvaluationProtocol = find_protocol(self.benchmark, request.protocol)
         self.units: Sequence[Unit] = self.benchmark.units(self.protocol)
+        self.like = self._read_like(request.like) if request.like is not None else None
         self._backend = find_backend(self.benchmark, request.backend)
         interface = self.benchmark.interface(self.protocol)
         self._context = PolicyContext(
@@ -140,11 +140,17 @@ class Bench:
         """Time of a call with 1, 2, 4, ... rows, up to the policy's batch, on made-up observations.
 
         Nothing is yielded without a policy in the main process, or where it reads the simulator's state.
+
+        Raises:
+            PolicyError: the policy failed.
         """
         if self.policy is None or not self.in_main or self.spec.privileged:
             return
+        policy, seconds = self.policy, self.request.seconds
         for size in doubling(self.spec.batch):
-            yield PolicySpeed(size, _seconds_per_call(self.policy, size, self.request.seconds), self.spec.chunk)
+            with threadpool_limits(self.request.threads):
+                each = ask(partial(_seconds_per_call, policy, size, seconds))
+            yield PolicySpeed(size, each, self.spec.chunk)
 
     def batch(self) -> tuple[int, str]:
         """Rows that a strict run puts into a call, and why they are fewer than the policy declares, or ""."""
@@ -161,30 +167,21 @@ class Bench:
     def _environment_steps(self, workers: int) -> float:
         """Steps a second of so many environments at a time."""
         plugin = None if self.in_main else self.request.policy
-        part = [list(self.units[i::workers]) or list(self.units) for i in range(workers)]
-        pipes: list[Connection] = []
-        processes = []
-        try:
-            for units in part:
-                ours, theirs = _CONTEXT.Pipe()
-                player = _Player(self.request.benchmark, self._backend, self.cameras, plugin, self._context, self.spec)
-                process = _CONTEXT.Process(target=_measure, args=(player, units, theirs), daemon=True)
-                with one_thread():
-                    process.start()
-                theirs.close()
-                pipes.append(ours)
-                processes.append(process)
-            for pipe in pipes:
-                _receive(pipe, _START_S)
-            for pipe in pipes:
-                pipe.send(self.request.seconds)
-            return sum(_receive(pipe, self.request.seconds + _START_S) for pipe in pipes)
-        finally:
-            for process in processes:
-                process.kill()
-                process.join()
-            for pipe in pipes:
-                pipe.close()
+        player = Player(self.request.benchmark, self._backend, self.cameras, plugin, self._context, self.spec)
+        shares = [list(self.units[i::workers]) or list(self.units) for i in range(workers)]
+        return steps_per_second(player, shares, self.request.seconds)
+
+    def _read_like(self, path: Path) -> RunData:
+        """The run whose steps an estimate takes; it must be of this protocol."""
+        run = read_run(path)
+        theirs = run.manifest.protocol
+        if theirs.fingerprint != self.protocol.fingerprint:
+            different = differences(self.protocol.to_json(), theirs.to_json())
+            raise UsageError(
+                f"--like {path}: is a run of {theirs.name}, measured is {self.protocol.name}, so its steps say nothing "
+                f"({'; '.join(different[:3])}). Name a run of {self.protocol.name}, or give --protocol {theirs.name}."
+            )
+        return run
 
 
 def expectations(environments: Sequence[EnvironmentSpeed], policy: PolicySpeed | None) -> list[Expectation]:
@@ -220,82 +217,6 @@ def doubling(most: int) -> list[int]:
     while sizes[-1] * 2 < most:
         sizes.append(sizes[-1] * 2)
     return sizes if most == 1 else [*sizes, most]
-
-
-@dataclass(frozen=True)
-class _Player:
-    """What a measuring process is made from."""
-
-    benchmark: str
-    backend: str
-    cameras: bool
-    policy: str | None
-    """Plugin that plays; None for zero actions."""
-    context: PolicyContext
-    spec: PolicySpec
-
-
-class _ZeroPolicy(Policy):
-    """Takes no time."""
-
-    def __init__(self, spec: PolicySpec) -> None:
-        self.spec = replace(spec, placement="main", batch=1)
-        self._actions = np.zeros((1, spec.chunk, spec.action.dim))
-
-    def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:
-        """Nothing to forget."""
-
-    def act(self, *_: object) -> Array:
-        """Zeros."""
-        return self._actions
-
-
-class _Over(BaseException):
-    """The time of a measurement is up; no fault of anybody."""
-
-
-def _measure(player: _Player, units: Sequence[Unit], pipe: Connection) -> None:
-    """Body of a process: come up, wait for the start, play for so many seconds, and send steps a second."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process ends this one
-    try:
-        env = load_benchmark(player.benchmark).make_env(
-            player.context.protocol, cameras="exact" if player.cameras else "off", backend=player.backend
-        )
-        policy = load_policy(player.policy, player.context) if player.policy else _ZeroPolicy(player.spec)
-        env.begin(units[0])
-        env.observe(player.spec.observations)
-        pipe.send(0.0)
-        seconds: float = pipe.recv()
-        started, steps = time.perf_counter(), 0
-
-        def tick() -> None:
-            nonlocal steps
-            steps += 1
-            if time.perf_counter() - started >= seconds:
-                raise _Over
-
-        try:
-            for unit in cycle(units):
-                played = play(env, policy, unit, run_seed=0, tick=tick)
-                if played.result.error is not None:
-                    raise SimulationError(f"{unit.id}: {played.result.error.message}")
-        except _Over:
-            pipe.send(steps / (time.perf_counter() - started))
-    except Exception as error:
-        pipe.send(f"{type(error).__name__}: {error}")
-
-
-def _receive(pipe: Connection, patience: float) -> float:
-    """A number from a measuring process."""
-    try:
-        if not pipe.poll(patience):
-            raise SimulationError(f"an environment did not answer within {patience:.0f} s.")
-        answer = pipe.recv()
-    except (EOFError, OSError) as error:
-        raise SimulationError("an environment's process died while it was measured.") from error
-    if isinstance(answer, str):
-        raise SimulationError(f"an environment failed while it was measured: {answer}")
-    return float(answer)
 
 
 def _seconds_per_call(policy: Policy, rows: int, seconds: float) -> float:

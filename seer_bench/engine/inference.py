@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import queue
+import selectors
+import socket
 import threading
-import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from seer_bench.contracts import Array, Policy, Unit
-from seer_bench.engine.rollout import ask as ask_policy
-from seer_bench.engine.shared import SharedArray
-from seer_bench.engine.worker import Question, Reply
+from seer_bench.contracts import Array, Policy, SimulatorState, Unit
+from seer_bench.engine.channel import Channel
+from seer_bench.engine.faults import ask as ask_policy
+from seer_bench.engine.faults import describe, shorten, trace_of
+from seer_bench.engine.messages import Act, Actions, Begin, Done, Fault, Outage, Reply, Requeue, Reset
+from seer_bench.engine.process import Looks
+from seer_bench.engine.shared import SharedArray, Vitals
 from seer_bench.errors import PolicyError, SimulationError
 
 _CLOSE_S = 5.0
@@ -23,18 +27,17 @@ _CLOSE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A worker's question."""
+class Line:
+    """Where a worker asks from."""
 
     worker: int
-    pipe: Connection
-    question: Question
-    alone: bool
-    """Not to be batched with other units, because a batch that it was in has failed."""
+    """Its place, which is the policy's slot and the row of its observations."""
+    channel: Channel
+    vitals: Vitals
 
 
-@dataclass(frozen=True)
-class _Begun:
+@dataclass
+class _Told:
     """What a slot was last told, and the calls of `act` since."""
 
     unit: Unit
@@ -44,7 +47,7 @@ class _Begun:
 
 
 class Inference:
-    """Answers questions in a thread of its own.
+    """Answers workers in a thread of its own, which alone reads, writes and closes their lines.
 
     In strict mode every `act` is called with exactly `size` rows, the missing ones filled up with copies under slots
     of their own, so that neither the number of workers nor chance reaches the policy's arithmetic.
@@ -52,9 +55,10 @@ class Inference:
     Args:
         policy: called from this thread alone.
         observations: the workers' rows.
+        workers: how many there are; padding slots have the numbers after theirs.
         size: rows of a batch.
         strict: pad to `size`; otherwise a batch is as long as there are questions.
-        answer: sends a reply to worker i if its pipe is still that worker's.
+        threads: of the libraries that the policy computes with; the last bits of a product depend on them.
     """
 
     def __init__(
@@ -62,129 +66,178 @@ class Inference:
         policy: Policy,
         observations: Mapping[str, SharedArray],
         *,
+        workers: int,
         size: int,
         strict: bool,
-        answer: Callable[[int, Connection, Reply], None],
+        threads: int,
     ) -> None:
         self._policy = policy
         self._rows = {name: shared.array for name, shared in observations.items()}
-        self._size, self._strict, self._answer = size, strict, answer
+        self._size, self._strict, self._threads = size, strict, threads
         self._buffers = {name: np.zeros((size, *rows.shape[1:]), rows.dtype) for name, rows in self._rows.items()}
-        workers = max((len(rows) for rows in self._rows.values()), default=0)
-        self._pads = list(range(max(workers, 1024), max(workers, 1024) + size - 1)) if strict else []
-        self._begun: dict[int, _Begun] = {}
+        self._pads = list(range(workers, workers + size - 1)) if strict else []
+        self._told: dict[int, _Told] = {}
         self._longest = 0
         """Most calls of `act` that a worker's slot has seen between two resets."""
         self._pad_calls: int | None = None
-        self._called: float | None = None
-        """When the policy's running call began."""
+        self._lines: dict[int, Line] = {}
+        self._acts: dict[int, Act] = {}
+        """Workers that wait for actions, in the order in which they asked."""
+        self._orders: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        """Lines to listen to; None ends the thread."""
+        self._bell, self._rung = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._rung, selectors.EVENT_READ)
+        self._calls = 0
+        """Of the policy; odd while one is running."""
+        self._looks, self._call, self._waited = Looks(), 0, 0.0
         self._broken: str | None = None
-        self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
-        self._held: Ask | None = None
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
-    def ask(self, ask: Ask) -> None:
-        """Queue a question."""
-        self._asks.put(ask)
+    def adopt(self, line: Line) -> None:
+        """Listen to a new worker, and no longer to the one before it in its place."""
+        self._order(line)
 
     def trouble(self, limit: float) -> str | None:
-        """Why no answer will come: a call has taken more than `limit` seconds, or the thread has failed."""
-        called = self._called
-        if called is not None and time.monotonic() - called > limit:
+        """Why no answer will come: a call has taken more than `limit` seconds, or the thread has failed.
+
+        Ask several times a second; the time between two looks counts.
+        """
+        passed, call = self._looks.passed(), self._calls
+        self._waited = self._waited + passed if call == self._call and call % 2 else 0.0
+        self._call = call
+        if self._waited > limit:
             return f"the policy has not returned from a call for {limit:.0f} s"
         return self._broken
 
     def close(self) -> bool:
         """End the thread after the call it is in; False if that call does not return, and is left behind."""
-        self._asks.put(None)
+        self._order(None)
         self._thread.join(_CLOSE_S)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._bell.close()
+        return True
+
+    def _order(self, order: Line | None) -> None:
+        """Tell the thread, which may be asleep or gone."""
+        self._orders.put(order)
+        with suppress(OSError):
+            self._bell.send(b".")
 
     def _run(self) -> None:
         """Answer until closed."""
         try:
-            while (batch := self._collect()) is not None:
-                first = batch[0]
-                if first.question.kind == "act":
-                    self._act(batch)
-                else:
-                    self._tell(first)
+            with threadpool_limits(self._threads):
+                while self._listen():
+                    if self._acts:
+                        self._act(self._next_batch())
         except BaseException as error:  # without a word from here the run would wait for ever
             self._broken = f"the policy's thread failed: {type(error).__name__}: {error}"
             raise
+        finally:
+            for line in self._lines.values():
+                line.channel.close()
+            self._selector.close()
+            self._rung.close()
 
-    def _collect(self) -> list[Ask] | None:
-        """The next question; an `act` with all others that wait and may share its batch. None at the end.
+    def _listen(self) -> bool:
+        """Take what the workers ask, and answer all but `Act`; waits where nobody waits. False at the end."""
+        for key, _ in self._selector.select(0 if self._acts else None):
+            if key.data is not None:
+                self._hear(key.data)
+                continue
+            self._rung.recv(1 << 10)
+            while not self._orders.empty():
+                line = self._orders.get()
+                if line is None:
+                    return False
+                self._forget(self._lines.get(line.worker))
+                self._lines[line.worker] = line
+                self._selector.register(line.channel, selectors.EVENT_READ, line)
+        return True
 
-        The questions for one slot keep their order: those of a worker that died are over before its successor's.
-        """
-        first = self._held or self._asks.get()
-        self._held = None
-        if first is None:
-            return None
-        batch = [first]
-        while first.question.kind == "act" and not first.alone and len(batch) < self._size:
-            try:
-                following = self._asks.get_nowait()
-            except queue.Empty:
-                break
-            if following is None:
-                self._asks.put(None)
-                break
-            if following.worker in {ask.worker for ask in batch}:
-                self._held = following
-                break
-            if following.question.kind != "act":
-                self._tell(following)
-            elif following.alone:
-                self._held = following
-                break
-            else:
-                batch.append(following)
-        return batch
+    def _hear(self, line: Line) -> None:
+        """Take a question, unless the worker is gone."""
+        if self._lines.get(line.worker) is not line:
+            return  # forgotten since `select` returned
+        try:
+            question = line.channel.read()
+        except (EOFError, OSError):
+            self._forget(line)
+            return
+        if isinstance(question, Act):
+            self._acts[line.worker] = question
+        elif question is not None:
+            self._tell(line, question)
 
-    def _tell(self, ask: Ask) -> None:
+    def _forget(self, line: Line | None) -> None:
+        """Listen to a line no more. What a dead worker asked must not reach the slot after its successor has begun."""
+        if line is not None:
+            del self._lines[line.worker]
+            self._acts.pop(line.worker, None)
+            self._selector.unregister(line.channel)
+            line.channel.close()
+
+    def _answer(self, worker: int, reply: Reply) -> None:
+        """Answer a worker, whose silence counts from now on."""
+        line = self._lines[worker]
+        line.vitals.answered()
+        with suppress(OSError):  # it has just died, which others notice
+            line.channel.send(reply)
+
+    def _next_batch(self) -> list[int]:
+        """Workers whose `Act` is answered by the next call: the one that asked first, and those that may join it."""
+        first = next(iter(self._acts))
+        if self._acts[first].alone:
+            return [first]
+        return [worker for worker, act in self._acts.items() if not act.alone][: self._size]
+
+    def _tell(self, line: Line, question: Begin | Reset) -> None:
         """Tell the policy of a unit or subtask that begins."""
-        question, slots = ask.question, [ask.worker]
-        if question.kind == "begin" and question.unit is not None:
+        slots = [line.worker]
+        if isinstance(question, Begin):
             unit = question.unit
-            self._begun[ask.worker] = _Begun(unit)
-            failed = self._call(lambda: self._policy.begin(slots, [unit]))
+            self._told[line.worker] = _Told(unit)
+            failed = self._safely(lambda: self._policy.begin(slots, [unit]))
         else:
-            told = self._begun[ask.worker]
-            self._begun[ask.worker] = _Begun(told.unit, question.instruction, question.seed)
-            failed = self._call(lambda: self._policy.reset(slots, [question.instruction], [question.seed]))
-        self._answer(ask.worker, ask.pipe, failed or Reply())
+            instruction, seed = question.instruction, question.seed
+            self._told[line.worker] = _Told(self._told[line.worker].unit, instruction, seed)
+            failed = self._safely(lambda: self._policy.reset(slots, [instruction], [seed]))
+        self._answer(line.worker, failed or Done())
 
-    def _act(self, batch: Sequence[Ask]) -> None:
+    def _act(self, workers: Sequence[int]) -> None:
         """Ask the policy for the actions of a batch."""
+        acts = [self._acts.pop(worker) for worker in workers]
         answers: list[Array] = []
-        failed = self._call(lambda: answers.append(self._batched(batch)))
-        if failed is not None:
-            failed = Reply(requeue=True) if len(batch) > 1 else failed
-        for row, ask in enumerate(batch):
-            self._answer(ask.worker, ask.pipe, failed or Reply(actions=answers[0][row : row + 1]))
+        failed = self._safely(lambda: answers.append(self._batched(workers, [act.state for act in acts])))
+        for row, worker in enumerate(workers):
+            if failed is None:
+                self._answer(worker, Actions(answers[0][row : row + 1]))
+            else:
+                self._answer(worker, Requeue() if len(workers) > 1 else failed)
 
-    def _batched(self, batch: Sequence[Ask]) -> Array:
+    def _batched(self, workers: Sequence[int], states: Sequence[SimulatorState | None]) -> Array:
         """One call of the policy."""
-        missing = self._size - len(batch) if self._strict else 0
-        workers = [ask.worker for ask in batch]
-        slots = workers + self._pads[:missing]
-        sources = workers + [workers[0]] * missing
-        self._count_calls(workers)
+        missing = self._size - len(workers) if self._strict else 0
+        slots = [*workers, *self._pads[:missing]]
+        sources = [*workers, *[workers[0]] * missing]
+        for worker in workers:
+            self._told[worker].calls += 1
+            self._longest = max(self._longest, self._told[worker].calls)
         if missing:
-            self._keep_pads(self._begun[workers[0]])
+            self._keep_pads(self._told[workers[0]])
         if self._policy.spec.privileged:
-            states = [ask.question.state for ask in batch] + [batch[0].question.state] * missing
-            self._policy.see(slots, [state for state in states if state is not None])
+            seen = [*states, *[states[0]] * missing]
+            self._policy.see(slots, [state for state in seen if state is not None])
         answer = self._policy.act(slots, {name: self._gather(name, sources) for name in self._rows})
         if not isinstance(answer, np.ndarray) or answer.ndim == 0 or len(answer) != len(slots):
             shape = answer.shape if isinstance(answer, np.ndarray) else type(answer).__name__
             raise PolicyError(f"act returned {shape} for {len(slots)} slots; the first axis must be the slots.")
         if answer.dtype.hasobject:
             raise PolicyError(f"act returned dtype {answer.dtype}; actions must be of a floating dtype.")
-        return answer
+        return np.asarray(answer)  # subclasses need not survive pickling
 
     def _gather(self, name: str, sources: Sequence[int]) -> Array:
         """The rows of a field; a single one is not copied."""
@@ -192,17 +245,11 @@ class Inference:
         if len(sources) == 1:
             return rows[sources[0] : sources[0] + 1]
         buffer = self._buffers[name][: len(sources)]
-        np.take(rows, sources, axis=0, out=buffer)
+        # Every index is a worker's; "raise", the default, would copy the rows twice to be able to check them.
+        np.take(rows, sources, axis=0, out=buffer, mode="clip")
         return buffer
 
-    def _count_calls(self, workers: Sequence[int]) -> None:
-        """Count a call of `act` for the slots of these workers."""
-        for worker in workers:
-            told = self._begun[worker]
-            self._begun[worker] = replace(told, calls=told.calls + 1)
-            self._longest = max(self._longest, told.calls + 1)
-
-    def _keep_pads(self, like: _Begun) -> None:
+    def _keep_pads(self, like: _Told) -> None:
         """Let the padding rows begin a subtask anew before they grow older than any real one has been.
 
         A policy may rely on the longest subtask of the protocol, e.g. for the size of its history.
@@ -214,15 +261,15 @@ class Inference:
             self._pad_calls = 0
         self._pad_calls += 1
 
-    def _call(self, question: Callable[[], object]) -> Reply | None:
+    def _safely(self, question: Callable[[], object]) -> Fault | Outage | None:
         """Call the policy; what to answer where that fails, else None."""
-        self._called = time.monotonic()
+        self._calls += 1
         try:
             ask_policy(question)
         except PolicyError as fault:
-            return Reply(fault=str(fault), traceback="".join(traceback.format_exception(fault)))
+            return Fault(shorten(str(fault)), trace_of(fault))
         except (SimulationError, MemoryError) as error:
-            return Reply(outage=f"{type(error).__name__}: {error}")
+            return Outage(describe(error), trace_of(error))
         finally:
-            self._called = None
+            self._calls += 1
         return None

@@ -23,14 +23,32 @@ def parse_shard(text: str | None, environment: Mapping[str, str]) -> tuple[int, 
     Raises:
         UsageError: it is no such pair, or i is not below n.
     """
-    if text is None and "RANK" in environment and "WORLD_SIZE" in environment:
-        text = f"{environment['RANK']}/{environment['WORLD_SIZE']}"
+    source = f"--shard {text!r}"
     if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+        given = {name: environment[name] for name in ("RANK", "WORLD_SIZE") if name in environment}
+        if not given:
+            return None
+        source = "the environment's " + ", ".join(f"{name}={value!r}" for name, value in given.items())
+        text = f"{given.get('RANK')}/{given.get('WORLD_SIZE')}"
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if match is None or int(match[1]) >= int(match[2]):
-        raise UsageError(f"--shard {text!r} is no shard; write 0/4 to 3/4 for four of them.")
+        raise UsageError(
+            f"{source} is no shard; write --shard 0/4 to 3/4 for four of them, or set RANK and WORLD_SIZE likewise."
+        )
     return int(match[1]), int(match[2])
+
+
+def parse_gpus(text: str | None) -> tuple[int, ...]:
+    """Numbers of GPUs from `--egl-devices 0,1`; none where `text` is None.
+
+    Raises:
+        UsageError: it is no list of numbers.
+    """
+    if text is None:
+        return ()
+    if re.fullmatch(r"[0-9]+(,[0-9]+)*", text) is None:
+        raise UsageError(f"--egl-devices {text!r} is no list of GPUs; write their numbers, e.g. 0 or 0,1.")
+    return tuple(map(int, text.split(",")))
 
 
 def select_units(units: Sequence[Unit], text: str | None) -> list[Unit]:

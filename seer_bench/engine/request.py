@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Benchmark, Policy, PolicyContext, Unit
@@ -15,7 +19,7 @@ from seer_bench.engine.plan import select_units, shard_of
 from seer_bench.errors import CheckpointError, UnknownNameError, UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.registry import POLICIES, find_protocol, load_benchmark, load_policy, plugins
-from seer_bench.store import CheckpointId, Manifest, PolicyId, checkpoint_sha256
+from seer_bench.store import CheckpointId, Manifest, PolicyId, check_unit_ids, checkpoint_sha256
 
 
 @dataclass(frozen=True)
@@ -86,50 +90,75 @@ class Prepared:
 def prepare(request: RunRequest) -> Prepared:
     """Resolve every name, load the policy and compare conventions.
 
+    Paths are made absolute, as a policy may change the working directory.
+
     Raises:
+        StoreError: the benchmark's units could not be kept apart in a run directory.
         UsageError: an unknown name, units that do not exist, conventions that do not fit, a missing checkpoint.
         AssetError: the simulator's assets are missing or altered.
         SimulationError: the renderer cannot be had.
     """
-    if request.workers is not None and request.workers < 1:
-        raise UsageError(f"--workers {request.workers}: at least one is needed.")
+    _check_numbers(request)
+    path = request.checkpoint.absolute() if request.checkpoint is not None else None
+    request = replace(request, out=request.out.absolute(), checkpoint=path)
     benchmark = load_benchmark(request.benchmark)
     protocol = find_protocol(benchmark, request.protocol)
-    units = select_units(benchmark.units(protocol), request.units)
+    everything = benchmark.units(protocol)
+    check_unit_ids(unit.id for unit in everything)
+    units = select_units(everything, request.units)
     if request.shard is not None:
         units = shard_of(units, request.shard)
     backend = find_backend(benchmark, request.backend)
-    checkpoint = _identify(request.checkpoint)
+    identity = _identify(request.checkpoint)
     interface = benchmark.interface(protocol)
-    policies = _load_policies(request, interface, protocol)
-    spec = policies[0].spec
-    check_conventions(spec, interface)
-    cameras = any(isinstance(field, ImageSpec) for field in spec.observations.values())
-    batch, notes = _batch(request, policies[0])
-    plugin = plugins(POLICIES)[request.policy]
-    manifest = Manifest.create(
-        protocol=protocol,
-        simulation=benchmark.probe(protocol, cameras=cameras, backend=backend),
-        backend=backend,
-        policy=PolicyId(
-            name=request.policy,
-            distribution=plugin.distribution,
-            version=plugin.version,
-            privileged=spec.privileged,
-            chunk=spec.chunk,
-            options=dict(request.options),
-            batch=batch,
-            threads=request.threads,
-            fast=request.fast and spec.placement == "main",
-        ),
-        checkpoint=checkpoint,
-        seed=request.seed,
-        arm=dict(request.arm),
-    )
+    with ExitStack() as closing:
+        policies = _load_policies(request, interface, protocol)
+        for policy in policies:
+            closing.callback(policy.close)
+        spec = policies[0].spec
+        check_conventions(spec, interface)
+        cameras = any(isinstance(field, ImageSpec) for field in spec.observations.values())
+        batch, notes = _batch(request, policies[0])
+        plugin = plugins(POLICIES)[request.policy]
+        manifest = Manifest.create(
+            protocol=protocol,
+            simulation=benchmark.probe(protocol, cameras=cameras, backend=backend),
+            backend=backend,
+            policy=PolicyId(
+                name=request.policy,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                privileged=spec.privileged,
+                chunk=spec.chunk,
+                options=dict(request.options),
+                batch=batch,
+                threads=request.threads,
+                fast=request.fast and spec.placement == "main",
+            ),
+            checkpoint=identity,
+            seed=request.seed,
+            arm=dict(request.arm),
+        )
+        closing.pop_all()  # all is well, so that whoever takes the policies closes them
     workers = request.workers or cores()
     return Prepared(
         request, benchmark, protocol, interface, tuple(units), backend, cameras, policies, manifest, workers, notes
     )
+
+
+def _check_numbers(request: RunRequest) -> None:
+    """Refuse what no run can be made with."""
+    limits = request.limits
+    counts = {"--workers": request.workers, "--threads": request.threads, "--worker-memory": limits.memory}
+    for option, count in counts.items():
+        if count is not None and count < 1:
+            raise UsageError(f"{option} {count}: at least one is needed.")
+    seconds = {"--stall-timeout": limits.silence, "--policy-timeout": limits.policy, "--start-timeout": limits.start}
+    for option, time in seconds.items():
+        if not time > 0:
+            raise UsageError(f"{option} {time:g}: it is a number of seconds above 0.")
+    if re.fullmatch(r"[a-z]+(:[0-9]+(,[0-9]+)*)?", request.device) is None:
+        raise UsageError(f"--device {request.device!r} is no device; write cpu, cuda:0 or cuda:0,1.")
 
 
 def context_of(request: RunRequest, interface: Interface, protocol: EvaluationProtocol, device: str) -> PolicyContext:
@@ -160,7 +189,9 @@ def _batch(request: RunRequest, policy: Policy) -> tuple[int, tuple[str, ...]]:
     wanted = policy.spec.batch
     if wanted == 1 or policy.spec.placement == "worker" or request.fast:
         return wanted, ()
-    if why := rows_are_independent(policy):
+    with threadpool_limits(request.threads):
+        why = rows_are_independent(policy)
+    if why:
         return 1, (f"batch 1 instead of {wanted}: {why}; --fast batches all the same.",)
     return wanted, ()
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,11 +21,10 @@ from seer_bench.contracts import (
     UnitError,
     UnitResult,
 )
+from seer_bench.engine.faults import ask, shorten, trace_of
 from seer_bench.engine.seeding import derive_seed
-from seer_bench.errors import InvalidActionError, PolicyError, SimulationError
+from seer_bench.errors import InvalidActionError, PolicyError
 from seer_bench.store import actions_sha256
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,8 @@ def play(
             trace.begin(step.next_subtask)
     except PolicyError as fault:
         trace.end(success=False)
-        error = UnitError("policy_error", str(fault))
-        blame = {"traceback": "".join(traceback.format_exception(fault))}
+        error = UnitError("policy_error", shorten(str(fault)))
+        blame = {"traceback": trace_of(fault)}
     actions = _stack(trace.actions, policy.spec.action.dim)
     outcome: Outcome = "success" if error is None and all(s.success for s in trace.subtasks) else "failure"
     result = UnitResult(
@@ -131,6 +128,7 @@ def play(
         actions_out_of_range=int((np.abs(actions) > 1).any(axis=1).sum()),
         actions_sha256=actions_sha256(actions),
         error=error,
+        initial=dict(getattr(env, "initial", {})),
         run_info={
             "seconds": round(time.perf_counter() - started, 4),
             **{part: round(seconds, 4) for part, seconds in vars(trace.timing).items()},
@@ -178,6 +176,7 @@ def _checked(answer: object, shape: tuple[int, ...], previous: np.dtype | None) 
     """Refuse what is no finite floating array of the declared shape, or changes its dtype within a unit."""
     if not isinstance(answer, np.ndarray):
         raise InvalidActionError(f"act returned {type(answer).__name__}; a NumPy array of shape {shape} was declared.")
+    answer = np.asarray(answer)  # subclasses need not survive pickling
     if answer.shape != shape:
         raise InvalidActionError(f"act returned an action of shape {answer.shape}; {shape} was declared.")
     if answer.dtype.kind != "f" or answer.dtype.itemsize > 8:
@@ -187,19 +186,6 @@ def _checked(answer: object, shape: tuple[int, ...], previous: np.dtype | None) 
     if not np.isfinite(answer).all():
         raise InvalidActionError(f"act returned an action that is not finite: {answer.tolist()}")
     return answer
-
-
-def ask(question: Callable[[], T]) -> T:
-    """Call the policy; whatever it raises is its own fault, except what it says is not, and running out of memory."""
-    try:
-        return question()
-    except (PolicyError, SimulationError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:
-        text = f"{type(error).__name__}: {error}"
-        if type(error).__name__ == "OutOfMemoryError":  # of torch, which the harness does not import
-            raise MemoryError(text) from error
-        raise PolicyError(text) from error
 
 
 def _stack(actions: Sequence[Array], dim: int) -> Array:

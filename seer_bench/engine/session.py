@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seer_bench.contracts import UnitError, UnitResult
-from seer_bench.engine.crew import Crew, Died, Event
+from seer_bench.contracts import Unit, UnitError, UnitResult
+from seer_bench.engine.crew import SPAWN, Crew, Died, Event
 from seer_bench.engine.facts import machine_facts
-from seer_bench.engine.inference import Ask, Inference
+from seer_bench.engine.inference import Inference
+from seer_bench.engine.interrupts import Interrupts
+from seer_bench.engine.messages import Assignment, Broken, Finished, Requeued
 from seer_bench.engine.request import Prepared, RunRequest, devices, prepare
 from seer_bench.engine.seeding import derive_seed
-from seer_bench.engine.worker import Broken, Finished, Question, Requeued, WorkerSpec
+from seer_bench.engine.shared import observation_arrays
+from seer_bench.engine.worker import WorkerSpec
 from seer_bench.monitor import Monitor
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.store import RunWriter
@@ -33,10 +37,10 @@ class RunOutcome:
 
     request: RunRequest
     protocol: EvaluationProtocol
-    total: int
-    """Units asked for."""
+    units: tuple[Unit, ...]
+    """Asked for, in the order of the protocol."""
     results: tuple[UnitResult, ...]
-    """All of those that have a record now, in the order of the protocol."""
+    """Of all those that have a record now, in the same order."""
     interrupted: bool
     gave_up: str | None
     """Why the session stopped before its units were through; None where it did not."""
@@ -46,11 +50,20 @@ class RunOutcome:
         """Units without an outcome because the infrastructure failed."""
         return sum(r.outcome == "error" for r in self.results)
 
+    @property
+    def played(self) -> str:
+        """The units that have an outcome, as `select_units` reads them."""
+        ids = {r.unit_id for r in self.results if r.outcome != "error"}
+        return ",".join(str(unit.index) for unit in self.units if unit.id in ids)
+
 
 def run(request: RunRequest, monitor: Monitor) -> RunOutcome:
     """Play every unit asked for that has no outcome yet; everything is checked before the first step.
 
-    Ctrl-C abandons the units in flight and keeps all others.
+    Ctrl-C and, where the caller handles it, SIGTERM abandon the units in flight and keep all others.
+
+    Workers are spawned processes, which import the main script anew: a script calls this below
+    `if __name__ == "__main__":`.
 
     Raises:
         UsageError: as `prepare`.
@@ -58,32 +71,39 @@ def run(request: RunRequest, monitor: Monitor) -> RunOutcome:
         StoreError: the directory holds another run, is in use, or cannot be written.
     """
     prepared = prepare(request)
+    request = prepared.request
     at_rest = True
     try:
-        with RunWriter.open(request.out, prepared.manifest, allow_mixed=request.allow_mixed) as writer:
+        with (
+            Interrupts() as interrupts,
+            RunWriter.open(request.out, prepared.manifest, allow_mixed=request.allow_mixed) as writer,
+        ):
             facts = {
                 **machine_facts(),
                 "benchmark": prepared.benchmark.facts(cameras=prepared.cameras),
                 "units": len(prepared.units),
+                "done": len(_outcomes(prepared.units, writer.recorded)),
                 "workers": prepared.workers,
             }
             session = _Session(prepared, writer, writer.start_session(facts), monitor)
-            interrupted = False
+            at_rest = False
             try:
-                session.play()
-            except KeyboardInterrupt:
-                interrupted = True
+                session.play(interrupts)
             finally:
                 at_rest = session.close()
-            writer.end_session(session.id, reason="interrupted" if interrupted else session.gave_up or "finished")
+            reason = "interrupted" if session.interrupted else session.gave_up or "finished"
+            writer.end_session(session.id, reason=reason)
             recorded = tuple(writer.recorded[u.id] for u in prepared.units if u.id in writer.recorded)
     finally:
         if at_rest:
             for policy in prepared.policies:
                 policy.close()
-    return RunOutcome(
-        request, prepared.protocol, len(prepared.units), recorded, interrupted, None if interrupted else session.gave_up
-    )
+    return RunOutcome(request, prepared.protocol, prepared.units, recorded, session.interrupted, session.gave_up)
+
+
+def _outcomes(units: Sequence[Unit], recorded: Mapping[str, UnitResult]) -> list[UnitResult]:
+    """The recorded outcomes of these units."""
+    return [recorded[unit.id] for unit in units if unit.id in recorded and recorded[unit.id].outcome != "error"]
 
 
 class _Session:
@@ -92,39 +112,50 @@ class _Session:
     def __init__(self, prepared: Prepared, writer: RunWriter, session: str, monitor: Monitor) -> None:
         self.id = session
         self.gave_up: str | None = None
+        self.interrupted = False
         self._prepared, self._writer, self._monitor = prepared, writer, monitor
         recorded = writer.recorded
-        self._have = [recorded[u.id] for u in prepared.units if u.id in recorded and recorded[u.id].outcome != "error"]
+        self._have = _outcomes(prepared.units, recorded)
         done = {result.unit_id for result in self._have}
-        self._pending = deque(unit for unit in prepared.units if unit.id not in done)
+        missing = [unit for unit in prepared.units if unit.id not in done]
+        # What has failed before comes last, so that it cannot keep the rest from being played.
+        self._pending = deque(sorted(missing, key=lambda unit: unit.id in recorded))
         self._alone: set[str] = set()
         self._tries: Counter[str] = Counter()
         self._failures = 0
         in_main = prepared.policy.spec.placement == "main"
-        self._crew = Crew(
-            self._worker_spec,
-            prepared.policy.spec.observations if in_main else {},
-            max(1, min(prepared.workers, len(self._pending))),
-            prepared.request.limits,
-        )
+        count = max(1, min(prepared.workers, len(self._pending)))
+        observations = observation_arrays(SPAWN, prepared.policy.spec.observations if in_main else {}, count)
         self._inferences = [
             Inference(
                 policy,
-                self._crew.observations,
+                observations,
+                workers=count,
                 size=prepared.manifest.policy.batch,
                 strict=not prepared.request.fast,
-                answer=self._crew.answer,
+                threads=prepared.request.threads,
             )
             for policy in (prepared.policies if in_main else ())
         ]
+        self._crew = Crew(
+            self._worker_spec,
+            self._inferences,
+            observations,
+            count,
+            prepared.request.limits,
+            threads=1 if in_main else prepared.request.threads,
+        )
 
-    def play(self) -> None:
-        """Play until every unit has an outcome or its last try, or the failures come in a storm."""
+    def play(self, interrupts: Interrupts) -> None:
+        """Play until every unit has an outcome or its last try, the failures come in a storm, or an interrupt comes."""
         self._monitor.started(self._prepared.protocol, len(self._prepared.units), self._have)
         for note in (*self._prepared.notes, *self._writer.problems):
             self._monitor.noted(note)
         try:
             while (self._pending or self._crew.playing) and self.gave_up is None:
+                if interrupts.came:
+                    self.interrupted = True
+                    break
                 self._deal_out()
                 for event in self._crew.wait(TICK):
                     self._handle(event)
@@ -150,16 +181,14 @@ class _Session:
             if not self._pending:
                 break
             unit = self._pending.popleft()
-            self._crew.assign(index, unit, self._writer.attempts(unit.id) + 1)
+            attempt = self._writer.attempts(unit.id) + 1
+            self._crew.assign(index, Assignment(unit, attempt, alone=unit.id in self._alone))
         self._monitor.busy({index: assignment.unit for index, assignment in self._crew.playing.items()})
 
     def _handle(self, event: Event) -> None:
-        """Do what a worker's message asks for."""
+        """Record how an assignment ended, and what follows from it."""
         unit, message = event.assignment.unit, event.message
-        if isinstance(message, Question):
-            inference = self._inferences[event.worker % len(self._inferences)]
-            inference.ask(Ask(event.worker, event.pipe, message, alone=unit.id in self._alone))
-        elif isinstance(message, Finished):
+        if isinstance(message, Finished):
             self._failures = 0
             result = message.played.result.with_run_info(**self._where(event))
             self._writer.append(result, message.played.actions)

@@ -1,4 +1,4 @@
-"""Memory that workers and the main process share: observations and step counters.
+"""Memory that workers and the main process share: observations and signs of life.
 
 It is anonymous (unlinked as soon as it is made), so that nothing can be left behind, whatever is killed.
 """
@@ -29,6 +29,44 @@ class SharedArray:
         """The array; every process sees the same memory."""
         count = int(np.prod(self._shape))
         return np.frombuffer(self._memory, self._dtype, count).reshape(self._shape)
+
+
+class Vitals:
+    """Signs of life of one worker process. Every counter has one writer, so that none needs a lock."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        self._counts: Any = context.RawArray(ctypes.c_int64, 4)
+
+    def stepped(self) -> None:
+        """The worker took a control step."""
+        self._counts[0] += 1
+
+    def worked(self) -> None:
+        """The worker did something else that takes time: it built a world, or rendered images."""
+        self._counts[1] += 1
+
+    def asked(self) -> None:
+        """The worker has sent a question to the policy in the main process."""
+        self._counts[2] += 1
+
+    def answered(self) -> None:
+        """The main process answers a question."""
+        self._counts[3] += 1
+
+    @property
+    def steps(self) -> int:
+        """Control steps so far."""
+        return int(self._counts[0])
+
+    @property
+    def signs(self) -> int:
+        """All that the worker has done; while it stays the same, the worker is silent."""
+        return int(sum(self._counts[:3]))
+
+    @property
+    def waiting(self) -> bool:
+        """The worker waits for the policy, whose time is not the worker's."""
+        return bool(self._counts[2] > self._counts[3])
 
 
 def observation_arrays(context: SpawnContext, fields: Mapping[str, FieldSpec], workers: int) -> dict[str, SharedArray]:

@@ -1,29 +1,35 @@
-"""A worker process: one environment, one unit at a time.
-
-Messages from the main process: `Assignment`, then `Reply` for every question asked. Messages to it: `Question` where
-the policy lives in the main process, and for every assignment one `Finished`, `Broken` or `Requeued`.
-"""
+"""A worker process: one environment, one unit at a time."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import sys
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import Any
 
 from seer_bench.contracts import Array, Cameras, Environment, Policy, PolicyContext, SimulatorState, StepResult, Unit
 from seer_bench.conventions import PolicySpec
-from seer_bench.engine.rollout import Played, play
-from seer_bench.engine.shared import SharedArray
-from seer_bench.errors import PolicyError, SimulationError
+from seer_bench.engine.channel import Channel
+from seer_bench.engine.faults import Leave, describe, trace_of
+from seer_bench.engine.messages import (
+    Act,
+    Actions,
+    Assignment,
+    Begin,
+    Broken,
+    Fault,
+    Finished,
+    Outage,
+    Question,
+    Requeue,
+    Requeued,
+    Reset,
+)
+from seer_bench.engine.process import die_with, leave_interrupts
+from seer_bench.engine.rollout import play
+from seer_bench.engine.shared import SharedArray, Vitals
+from seer_bench.errors import PolicyError
 from seer_bench.registry import load_benchmark, load_policy
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -46,88 +52,50 @@ class WorkerSpec:
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """Play this unit."""
+class Lines:
+    """What a worker shares with the main process."""
 
-    unit: Unit
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Question:
-    """A call of the policy; the observations of an `act` lie in shared memory."""
-
-    kind: Literal["begin", "reset", "act"]
-    unit: Unit | None = None
-    instruction: str = ""
-    seed: int = 0
-    state: SimulatorState | None = None
+    work: Channel
+    """Assignments and their results."""
+    policy: Channel
+    """Questions and replies; unused where the policy lives in the worker."""
+    observations: Mapping[str, SharedArray]
+    """A row for every worker, of each field that a policy in the main process looks at."""
+    vitals: Vitals
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the policy answered: actions (1, chunk, dim), nothing, or its fault."""
+class _Abandoned(Leave):
+    """The unit is given up."""
 
-    actions: Array | None = None
-    fault: str | None = None
-    traceback: str = ""
-    """Where the fault was raised."""
-    outage: str | None = None
-    """The policy ran out of memory or lost its server, which is the infrastructure's failure."""
-    requeue: bool = False
-    """A batch failed in which other units took part: play this unit again, alone, to see whose fault it is."""
+    def __init__(self, message: Broken | Requeued) -> None:
+        self.message = message
 
 
-@dataclass(frozen=True)
-class Finished:
-    """The unit was played to its end."""
-
-    played: Played
-
-
-@dataclass(frozen=True)
-class Broken:
-    """The infrastructure failed; the worker ends."""
-
-    message: str
-    traceback: str
-
-
-@dataclass(frozen=True)
-class Requeued:
-    """The unit was given up because a batch failed."""
-
-
-class _Requeue(BaseException):
-    """Leaves `play` without being taken for a fault of the policy."""
-
-
-def work(spec: WorkerSpec, observations: Mapping[str, SharedArray], beats: SharedArray, pipe: Connection) -> None:
-    """Body of the process: play what is assigned until the pipe closes."""
-    _die_with(spec.parent)
-    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the main process decides
-        signal.signal(number, signal.SIG_IGN)
+def work(spec: WorkerSpec, lines: Lines) -> None:
+    """Body of the process: play what is assigned until the main process is gone."""
+    die_with(spec.parent)
+    leave_interrupts()
     if spec.egl_device is not None:
         os.environ["EGL_VISIBLE_DEVICES"] = str(spec.egl_device)
     env: Environment | None = None
     policy: Policy | None = None
     try:
         while True:
-            assignment: Assignment = pipe.recv()
+            assignment: Assignment = lines.work.receive()
+            message: Finished | Broken | Requeued
             try:
-                if env is None or policy is None:
-                    beat = _Beat(beats.array, spec.index)
-                    env = _Beating(_make_env(spec), beat)
-                    policy = _make_policy(spec, observations, pipe)
-                played = play(env, policy, assignment.unit, run_seed=spec.run_seed, attempt=assignment.attempt)
-            except _Requeue:
-                pipe.send(Requeued())
+                if env is None:
+                    env = _Watched(_make_env(spec), lines.vitals)
+                    policy = load_policy(spec.policy, spec.context) if spec.spec.placement == "worker" else None
+                player = policy or _PolicyInMain(spec, lines, assignment.alone)
+                unit, attempt = assignment.unit, assignment.attempt
+                message = Finished(play(env, player, unit, run_seed=spec.run_seed, attempt=attempt))
+            except _Abandoned as given_up:
+                message = given_up.message
             except Exception as error:
-                pipe.send(Broken(f"{type(error).__name__}: {error}", traceback.format_exc()))
-                return
-            else:
-                pipe.send(Finished(played))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+                message = Broken(describe(error), trace_of(error))
+            lines.work.send(message)
+    except (EOFError, OSError):
         return
     finally:
         if env is not None:
@@ -140,30 +108,22 @@ def _make_env(spec: WorkerSpec) -> Environment:
     return benchmark.make_env(spec.context.protocol, cameras=spec.cameras, backend=spec.backend)
 
 
-def _make_policy(spec: WorkerSpec, observations: Mapping[str, SharedArray], pipe: Connection) -> Policy:
-    """The policy itself, or what stands for the one in the main process."""
-    if spec.spec.placement == "worker":
-        return load_policy(spec.policy, spec.context)
-    rows = {name: shared.array[spec.index] for name, shared in observations.items()}
-    return _PolicyInMain(spec.spec, rows, pipe)
-
-
 class _PolicyInMain(Policy):
-    """Asks the policy in the main process."""
+    """Asks the policy in the main process, for one unit."""
 
-    def __init__(self, spec: PolicySpec, rows: Mapping[str, Array], pipe: Connection) -> None:
-        self.spec = spec
-        self._rows = rows
-        self._pipe = pipe
+    def __init__(self, spec: WorkerSpec, lines: Lines, alone: bool) -> None:
+        self.spec = spec.spec
+        self._line, self._vitals, self._alone = lines.policy, lines.vitals, alone
+        self._rows = {name: shared.array[spec.index] for name, shared in lines.observations.items()}
         self._state: SimulatorState | None = None
 
     def begin(self, slots: Sequence[int], units: Sequence[Unit]) -> None:
         """Tell which unit begins."""
-        self._ask(Question("begin", unit=units[0]))
+        self._ask(Begin(units[0]))
 
     def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:
         """Tell which subtask begins."""
-        self._ask(Question("reset", instruction=instructions[0], seed=seeds[0]))
+        self._ask(Reset(instructions[0], seeds[0]))
 
     def see(self, slots: Sequence[int], states: Sequence[SimulatorState]) -> None:
         """Keep the state for the next `act`."""
@@ -172,46 +132,39 @@ class _PolicyInMain(Policy):
     def act(self, slots: Sequence[int], observations: Mapping[str, Array]) -> Array:
         """Leave the observation in shared memory and wait for the actions."""
         for name, value in observations.items():
-            self._rows[name][...] = value[0]
-        reply = self._ask(Question("act", state=self._state))
-        if reply.actions is None:
+            row = self._rows[name]
+            if value.dtype != row.dtype or value.shape[1:] != row.shape:
+                given, declared = f"{value.dtype} {value.shape[1:]}", f"{row.dtype} {row.shape}"
+                raise _Abandoned(Broken(f"the environment gave '{name}' as {given}, declared is {declared}", ""))
+            row[...] = value[0]
+        answer = self._ask(Act(self._alone, self._state))
+        if answer is None:
             raise PolicyError("act returned nothing.")
-        return reply.actions
+        return answer
 
-    def _ask(self, question: Question) -> Reply:
-        """Send a question and wait for its answer."""
-        self._pipe.send(question)
-        reply: Reply = self._pipe.recv()
-        if reply.requeue:
-            raise _Requeue
-        if reply.outage is not None:
-            raise SimulationError(reply.outage)
-        if reply.fault is not None:
-            raise PolicyError(reply.fault) from RuntimeError(f"in the main process:\n{reply.traceback}")
-        return reply
-
-
-class _Beat:
-    """Counts this worker's signs of life where the main process can see them: steps, and everything else."""
-
-    def __init__(self, beats: Array, index: int) -> None:
-        self._row = beats[index]
-
-    def step(self) -> None:
-        """A control step was taken."""
-        self._row[0] += 1
-
-    def other(self) -> None:
-        """Something else was done that takes time: a world was built, an image rendered."""
-        self._row[1] += 1
+    def _ask(self, question: Question) -> Array | None:
+        """Send a question and wait for its reply; the actions, if it brings some."""
+        try:
+            self._line.send(question)
+            self._vitals.asked()
+            reply = self._line.receive()
+        except (EOFError, OSError) as error:
+            gone = Broken("the line to the policy in the main process was cut", trace_of(error))
+            raise _Abandoned(gone) from error
+        if isinstance(reply, Requeue):
+            raise _Abandoned(Requeued())
+        if isinstance(reply, Outage):
+            raise _Abandoned(Broken(reply.message, reply.traceback))
+        if isinstance(reply, Fault):
+            raise PolicyError(reply.message) from RuntimeError(f"in the main process:\n{reply.traceback}")
+        return reply.actions if isinstance(reply, Actions) else None
 
 
-class _Beating:
-    """An environment that counts what it does."""
+class _Watched:
+    """An environment that shows signs of life."""
 
-    def __init__(self, env: Environment, beat: _Beat) -> None:
-        self._env, self._beat = env, beat
-        self.observe = env.observe
+    def __init__(self, env: Environment, vitals: Vitals) -> None:
+        self._env, self._vitals = env, vitals
         self.state = env.state
         self.film = env.film
         self.close = env.close
@@ -221,22 +174,26 @@ class _Beating:
         """As the environment says."""
         return self._env.renderer
 
+    @property
+    def initial(self) -> Mapping[str, Any]:
+        """As the environment says; nothing where it does not."""
+        chosen: Mapping[str, Any] = getattr(self._env, "initial", {})
+        return chosen
+
     def begin(self, unit: Unit) -> Any:
         """Begin, and count it."""
         first = self._env.begin(unit)
-        self._beat.other()
+        self._vitals.worked()
         return first
+
+    def observe(self, fields: Collection[str]) -> dict[str, Array]:
+        """Observe, and count it."""
+        seen = self._env.observe(fields)
+        self._vitals.worked()
+        return seen
 
     def advance(self, action: Array) -> StepResult:
         """Advance, and count it."""
         result = self._env.advance(action)
-        self._beat.step()
+        self._vitals.stepped()
         return result
-
-
-def _die_with(parent: int) -> None:
-    """End when the main process ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the call above; elsewhere the closed pipe ends the worker
-        sys.exit(1)

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from seer_bench.store._lock import is_being_written
-from seer_bench.store.actions import actions_path, actions_sha256, read_actions
+from seer_bench.store.actions import actions_path, actions_sha256, check_unit_ids, read_actions
 from seer_bench.store.export import export
 from seer_bench.store.manifest import (
     CheckpointId,
@@ -39,6 +39,7 @@ __all__ = [
     "actions_sha256",
     "canonical_lines",
     "check_same_run",
+    "check_unit_ids",
     "checkpoint_sha256",
     "export",
     "find_runs",

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+import weakref
 from pathlib import Path
 
 from seer_bench.errors import RunLockedError, StoreError
@@ -27,6 +28,9 @@ class RunLock:
             RunLockedError: another process holds it; its pid and host are named.
             StoreError: the file system refuses.
         """
+        self._fd = -1
+        lock = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _let_go(lock()))
         path = run / LOCK
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -37,15 +41,17 @@ class RunLock:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
         except OSError as error:
-            os.close(self._fd)
+            self.release()
             raise cannot_write(path, error) from error
         except BaseException:
-            os.close(self._fd)
+            self.release()
             raise
 
     def release(self) -> None:
-        """Let the next writer in."""
-        os.close(self._fd)
+        """Let the next writer in; nothing happens where that was done before."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def is_being_written(run: Path) -> bool:
@@ -63,6 +69,12 @@ def is_being_written(run: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _let_go(lock: RunLock | None) -> None:
+    """In a forked child: close its copy of the file, which would keep the lock for as long as the child lives."""
+    if lock is not None:
+        lock.release()
 
 
 def _lock(fd: int, run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from seer_bench.store._files import read_bytes, write_atomic
 
 ACTIONS = "actions"
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_=+,-][A-Za-z0-9_=+,.-]*")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_=+,-][A-Za-z0-9_=+,.-]{0,199}")
 
 
 def actions_sha256(actions: Array) -> str:
@@ -36,9 +37,28 @@ def actions_path(run: Path, unit_id: str) -> Path:
     if not _SAFE_NAME.fullmatch(slug):
         raise StoreError(
             f"unit '{unit_id}': its last part '{slug}' cannot be a file name. "
-            "Unit ids look like 'protocol/v1:chain=0417', with letters, digits and _ = + , . - behind the colon."
+            "Unit ids look like 'protocol/v1:chain=0417', with at most 200 letters, digits and _ = + , . - behind the "
+            "colon."
         )
     return run / ACTIONS / f"{slug}.npy"
+
+
+def check_unit_ids(unit_ids: Iterable[str]) -> None:
+    """Refuse units that could not be kept apart.
+
+    Raises:
+        StoreError: a slug is no plain file name, or two units share one (or one but for upper and lower case, which
+            some file systems do not tell apart).
+    """
+    taken: dict[str, str] = {}
+    for unit_id in unit_ids:
+        name = actions_path(Path(), unit_id).name.lower()
+        if name in taken:
+            raise StoreError(
+                f"units '{taken[name]}' and '{unit_id}': both would keep their actions in {ACTIONS}/{name}. What "
+                "follows the last colon must be another for every unit of a protocol."
+            )
+        taken[name] = unit_id
 
 
 def write_actions(run: Path, result: UnitResult, actions: Array) -> None:

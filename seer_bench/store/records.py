@@ -22,7 +22,7 @@ UNITS = "units.jsonl"
 
 _FIELDS = {
     "schema", "unit_id", "attempt", "outcome", "subtasks", "seed", "actions_out_of_range", "actions_sha256", "error",
-    "run_info",
+    "run_info", "initial",
 }  # fmt: skip
 
 
@@ -46,10 +46,12 @@ def to_line(result: UnitResult) -> str:
     Raises:
         StoreError: a value is not JSON, e.g. a NaN or a NumPy number in `run_info`.
     """
+    error = None if result.error is None else dict(vars(result.error))
+    rest = {"error": error, "attempt": result.attempt, "run_info": dict(result.run_info)}
     try:
-        return dump_line({**_canonical(result), "attempt": result.attempt, "run_info": dict(result.run_info)})
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"unit '{result.unit_id}': the result cannot be written as JSON ({error}).") from error
+        return dump_line({**_canonical(result), **rest})
+    except (TypeError, ValueError) as fault:
+        raise StoreError(f"unit '{result.unit_id}': the result cannot be written as JSON ({fault}).") from fault
 
 
 def from_line(line: bytes, *, where: str = "record") -> UnitResult:
@@ -61,7 +63,7 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
     """
     data = parse_object(line, where)
     check_schema(data, SCHEMA, where)
-    check_keys(data, _FIELDS, where)
+    check_keys({"initial": {}, **data}, _FIELDS, where)
     outcome = take(data, "outcome", where, str)
     if outcome not in ("success", "failure", "error"):
         raise DamagedRecordError(f"{where}: outcome is '{outcome}', expected success, failure or error.")
@@ -75,6 +77,7 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
         actions_sha256=take(data, "actions_sha256", where, str, type(None)),
         error=_error(take(data, "error", where, dict, type(None)), f"{where}: error"),
         run_info=take(data, "run_info", where, dict),
+        initial=take({"initial": {}, **data}, "initial", where, dict),
     )
     if contradiction := _contradiction(result):
         raise DamagedRecordError(f"{where}: {contradiction}.")
@@ -84,7 +87,8 @@ def from_line(line: bytes, *, where: str = "record") -> UnitResult:
 def canonical_lines(results: Iterable[UnitResult]) -> list[str]:
     """The results without `run_info` and `attempt`, sorted by unit: two correct runs give the same bytes.
 
-    An outcome is the same whether errors came before it or not, so the number of attempts is left out.
+    An outcome is the same whether errors came before it or not, so the number of attempts is left out. So is the text
+    of an error, in which a policy may name an address, a time or its slot.
     """
     return [dump_line(_canonical(r)) for r in sorted(results, key=lambda r: r.unit_id)]
 
@@ -149,6 +153,7 @@ def read_records(path: Path) -> Records:
 
 def _canonical(result: UnitResult) -> Json:
     """Everything about a unit that two correct runs share."""
+    initial = {"initial": dict(result.initial)} if result.initial else {}
     return {
         "schema": SCHEMA,
         "unit_id": result.unit_id,
@@ -157,7 +162,8 @@ def _canonical(result: UnitResult) -> Json:
         "seed": result.seed,
         "actions_out_of_range": result.actions_out_of_range,
         "actions_sha256": result.actions_sha256,
-        "error": None if result.error is None else dict(vars(result.error)),
+        "error": None if result.error is None else {"kind": result.error.kind},
+        **initial,
     }
 
 

@@ -28,7 +28,8 @@ class RunData:
     """The run directory; after a merge the first of them by name."""
     manifest: Manifest
     sessions: tuple[Session, ...]
-    """By time; their `simulation` differs only where somebody continued or merged with `--allow-mixed`."""
+    """In the order of their starts, after a merge by time. Their `simulation` differs only where somebody continued or
+    merged with `--allow-mixed`."""
     results: dict[str, UnitResult]
     """The standing result of each unit, sorted by unit id; errors among them."""
     problems: tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from seer_bench.store._json import (
 SCHEMA = "seer-bench/session/1"
 SESSIONS = "sessions"
 
-_FIELDS = {"schema", "id", "started", "ended", "reason", "simulation", "facts"}
+_FIELDS = {"schema", "id", "number", "started", "ended", "reason", "simulation", "facts"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ class Session:
 
     id: str
     """UTC time and a random part, e.g. "20310506T070809Z-1a2b3c"; sorts by time."""
+    number: int
+    """1 for the first start of the run, 2 for the next: clocks may be put back, and shards have clocks of their own."""
     started: str
     """ISO 8601, UTC."""
     simulation: Mapping[str, str]
@@ -50,10 +51,11 @@ class Session:
         return replace(self, ended=utc_now(), reason=reason)
 
 
-def new_session(simulation: Mapping[str, str], facts: Mapping[str, Any]) -> Session:
+def new_session(number: int, simulation: Mapping[str, str], facts: Mapping[str, Any]) -> Session:
     """A session that starts now."""
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return Session(f"{stamp}-{secrets.token_hex(3)}", utc_now(), dict(simulation), dict(facts))
+    started = utc_now()
+    stamp = started.replace("-", "").replace(":", "")
+    return Session(f"{stamp}-{secrets.token_hex(3)}", number, started, dict(simulation), dict(facts))
 
 
 def write_session(run: Path, session: Session) -> None:
@@ -71,7 +73,7 @@ def write_session(run: Path, session: Session) -> None:
 
 
 def read_sessions(run: Path) -> tuple[list[Session], list[str]]:
-    """The sessions of a run by time, and in words the files that could not be used.
+    """The sessions of a run in the order of their starts, and in words the files that could not be used.
 
     Raises:
         DamagedRecordError: a file is of a newer schema.
@@ -85,15 +87,17 @@ def read_sessions(run: Path) -> tuple[list[Session], list[str]]:
             raise
         except DamagedRecordError as error:
             problems.append(f"{error} The session is left out; its units still count.")
-    return sessions, problems
+    return sorted(sessions, key=lambda session: (session.number, session.id)), problems
 
 
 def _from_json(data: Json, where: str) -> Session:
     """Read what `write_session` wrote."""
     check_schema(data, SCHEMA, where)
+    data = {"number": 0, **data}  # of runs that were begun before sessions were numbered
     check_keys(data, _FIELDS, where)
     return Session(
         id=take(data, "id", where, str),
+        number=take(data, "number", where, int),
         started=take(data, "started", where, str),
         simulation=take_strings(data, "simulation", where),
         facts=take(data, "facts", where, dict),

@@ -17,7 +17,7 @@ from seer_bench.store._lock import LOCK, RunLock
 from seer_bench.store.actions import ACTIONS, write_actions
 from seer_bench.store.manifest import MANIFEST, Manifest, check_same_run, read_manifest
 from seer_bench.store.records import UNITS, prefer, read_records, to_line
-from seer_bench.store.sessions import SESSIONS, Session, new_session, write_session
+from seer_bench.store.sessions import SESSIONS, Session, new_session, read_sessions, write_session
 
 
 class RunWriter:
@@ -102,7 +102,9 @@ class RunWriter:
         Raises:
             StoreError: a fact is not JSON, or the file cannot be written.
         """
-        session = new_session(self._simulation, facts)
+        before, _ = read_sessions(self.path)
+        number = 1 + max((session.number for session in before), default=0)
+        session = new_session(number, self._simulation, facts)
         write_session(self.path, session)
         self._session = session
         return session.id
@@ -173,6 +175,7 @@ class RunWriter:
         """Append whole bytes or none."""
         try:
             try:
+                self._check_place()
                 os.ftruncate(self._fd, self._end)
                 written = 0
                 while written < len(data):
@@ -186,9 +189,23 @@ class RunWriter:
             raise cannot_write(self._units, error) from error
         self._end += len(data)
 
+    def _check_place(self) -> None:
+        """Refuse to write on into a file that was removed or replaced, where nobody would find it."""
+        if not self._units.exists() or not os.path.samestat(os.fstat(self._fd), self._units.stat()):
+            raise StoreError(
+                f"{self._units}: was removed or replaced while it was written. What it held is in the hands of whoever "
+                "did that; put it back, and repeat the same command: it plays what is missing."
+            )
+
 
 def _refuse_foreign(path: Path) -> None:
-    """Refuse a path that is no directory, or a directory that holds something else than a run."""
+    """Refuse a path that is no directory, or a directory that holds something else than a run or lies in one."""
+    for folder in path.absolute().parents:
+        if (folder / MANIFEST).exists() and (folder / UNITS).exists():
+            raise StoreError(
+                f"{path}: lies in {folder}, which is a run of its own, so that nothing would find it there. Choose "
+                "another --out; shards and a whole run do not share one."
+            )
     try:
         if not path.exists() or (path / MANIFEST).exists():
             return

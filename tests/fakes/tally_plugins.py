@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from seer_bench import (
     InvalidActionError,
     Policy,
     PolicySpec,
+    SimulationError,
     SimulatorState,
     StepResult,
     Subtask,
@@ -51,6 +56,13 @@ def strike(where: str, unit: int) -> None:
             os._exit(7)
         if how == "hang":
             time.sleep(3600)
+        if how == "interrupt":
+            raise KeyboardInterrupt  # which only an interpreter that winds up leaves behind
+        if how == "orphan":
+            if os.fork() == 0:  # a child that holds open whatever this process has
+                time.sleep(30)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
         if how == "leak":
             hoard = np.ones(200_000_000 // 8)
             time.sleep(3600 * hoard[0])
@@ -85,7 +97,8 @@ class TallyEnv:
         return StepResult(solved, True, self._subtask() if solved and self.goal < 2 else None)
 
     def observe(self, fields: object) -> dict[str, np.ndarray]:
-        everything = {"total": np.array([self.total]), "picture": np.full((4, 6, 3), int(self.total), np.uint8)}
+        total = self.total if "TALLY_MISSHAPEN" in os.environ else [self.total]
+        everything = {"total": np.array(total), "picture": np.full((4, 6, 3), int(self.total), np.uint8)}
         return {name: everything[name] for name in fields}
 
     def state(self) -> SimulatorState:
@@ -116,6 +129,8 @@ class TallyBenchmark:
         return [Unit(f"{spec.name}:unit={i}", i) for i in range(spec.settings["count"])]
 
     def make_env(self, spec: EvaluationProtocol, *, cameras: str, backend: str) -> TallyEnv:
+        if folder := os.environ.get("TALLY_MADE"):
+            (Path(folder) / f"{os.getpid()}.{time.monotonic_ns()}").touch()
         return TallyEnv(spec)
 
     def probe(self, spec: EvaluationProtocol, *, cameras: bool, backend: str) -> dict[str, str]:
@@ -123,6 +138,60 @@ class TallyBenchmark:
 
     def facts(self, *, cameras: bool) -> dict[str, str]:
         return {"tally": "1"}
+
+
+class UnprintableError(RuntimeError):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+def start_and_end(answer: np.ndarray) -> np.ndarray:
+    """Use a program and a process, as a loader of data or a client of a server does."""
+    program = subprocess.Popen(["sleep", "60"])
+    program.terminate()
+    program.wait(5)
+    child = multiprocessing.get_context("fork").Process(target=int)
+    child.start()
+    child.join()
+    return answer
+
+
+def mumble(answer: np.ndarray) -> np.ndarray:
+    sys.stdout.write("GARBAGE")
+    sys.stdout.flush()
+    os.write(1, b"GARBAGE")
+    return answer
+
+
+def wander(answer: np.ndarray) -> np.ndarray:
+    os.chdir("/")
+    return answer
+
+
+def local_class(answer: np.ndarray) -> np.ndarray:
+    class Local(np.ndarray):
+        """Cannot be pickled."""
+
+    return answer.view(Local)
+
+
+VICES = {
+    "cancelled": lambda _: fail(asyncio.CancelledError("gone")),
+    "pretended Ctrl-C": lambda _: fail(KeyboardInterrupt()),
+    "unprintable": lambda _: fail(UnprintableError()),
+    "essay": lambda _: fail(RuntimeError("x" * 1_000_000)),
+    "outage": lambda _: fail(SimulationError("the server is away")),
+    "address": lambda _: fail(RuntimeError(f"bad {object()!r} at {time.time()}")),
+    "children": start_and_end,
+    "mumble": mumble,
+    "threads": lambda answer: answer * int(os.environ["OMP_NUM_THREADS"]),
+    "wander": wander,
+    "subclass": local_class,
+}
 
 
 class AddPolicy(Policy):
@@ -157,6 +226,8 @@ class AddPolicy(Policy):
             return answer[:, 0]
         if self.fault == "raise" or (self.fault == "raise late" and (observations["total"] == 2).any()):
             raise RuntimeError("weights on fire")
+        if self.fault in VICES:
+            return VICES[self.fault](answer)
         if self.fault == "hang":
             time.sleep(3600)
         if self.fault == "exit":

@@ -59,3 +59,15 @@ def test_a_folder_with_the_same_protocol_twice_is_refused(tmp_path: Path):
     (tmp_path / "two.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"two\.yaml.*twice"):
         load_protocols(tmp_path)
+
+
+def shape(**settings: object) -> tuple[int, int | None]:
+    found = EvaluationProtocol("a/v1", "a", "", "table2", "yes", settings)
+    return found.chain_length, found.step_limit
+
+
+def test_the_shape_of_a_unit_is_what_the_settings_declare():
+    assert shape(chain={"count": 1000, "length": 5, "steps_per_subtask": 360}) == (5, 1800)
+    assert shape(trials={"tasks": 10, "per_task": 20, "steps": 600}) == (1, 600)
+    assert shape(chain={"count": 6, "length": 2}) == (2, None)
+    assert shape(chain=None) == shape() == (1, None)

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from seer_bench import RunRequest, StoreError, UsageError, read_run, run
 from seer_bench.cli import app
+from seer_bench.contracts import Subtask, Unit
 from seer_bench.store import from_line, to_line
-from seer_bench.video import EVERY, HOLD, LARGEST, SMALLEST, fit, plan_films
+from seer_bench.video import EVERY, HOLD, LARGEST, SMALLEST, caption, fit, plan_films
 
 pytestmark = pytest.mark.usefixtures("tally")
 
@@ -32,6 +33,13 @@ class Silent:
     def busy(self, units): ...
 
     def closed(self): ...
+
+
+def test_captions_count_the_subtasks_of_chains_alone():
+    unit = Unit("p/v1:task=3,trial=07", 67)
+    assert caption(unit, Subtask(0, "open_drawer", ""), 40, None, "egl") == "task=3,trial=07  step 40  egl  open_drawer"
+    chained = caption(unit, Subtask(1, "open_drawer", ""), 40, 1, "egl")
+    assert chained == "task=3,trial=07  step 40  1 solved  egl  2: open_drawer"
 
 
 @pytest.fixture

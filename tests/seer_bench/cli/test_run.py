@@ -88,6 +88,8 @@ def test_a_unit_is_filmed_by_replay(finished):
         (("--policy", "random", "--ckpt", "missing.pth"), "missing.pth"),
         (("--policy", "replay"), "--ckpt RUN/units.jsonl"),
         (("--policy", "random", "--backend", "mujoco"), "backend 'mujoco'"),
+        (("--policy", "random", "--policy-arg", "sped=2"), "has no options"),
+        (("--policy", "expert", "--policy-arg", "sped=2"), "has no options"),
     ],
 )
 def test_bad_input_is_refused_in_words_with_exit_code_2(arguments, words, tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seer_bench import CheckpointError, UnknownNameError, UsageError
+from seer_bench import CheckpointError, RunRequest, UnknownNameError, UsageError, run
 from seer_bench.engine.bench import (
     Bench,
     BenchRequest,
@@ -15,9 +15,16 @@ from seer_bench.engine.bench import (
     expectations,
     recommended,
 )
-from seer_bench.errors import SimulationError
+from seer_bench.errors import PolicyError, SimulationError
 
 pytestmark = pytest.mark.usefixtures("tally")
+
+
+class Silent:
+    """A monitor that looks away."""
+
+    def __getattr__(self, name):
+        return lambda *_: None
 
 
 def bench(**changes: object) -> Bench:
@@ -38,6 +45,12 @@ def test_a_policy_that_lives_in_the_workers_plays_itself():
     faulty = bench(policy="add", options={"placement": "worker", "fault": "raise"}, workers=1)
     with pytest.raises(SimulationError, match="weights on fire"):
         list(faulty.environments())
+
+
+@pytest.mark.parametrize("fault", ["raise", "cancelled"])
+def test_a_policy_that_fails_ends_the_measurement_in_words(fault):
+    with pytest.raises(PolicyError, match=r"weights on fire|CancelledError"):
+        list(bench(policy="add", options={"fault": fault}).policies())
 
 
 def test_a_policy_in_main_is_measured_up_to_its_batch():
@@ -76,6 +89,13 @@ def test_an_environment_that_dies_is_an_error_in_words(tmp_path, monkeypatch):
 def test_bad_requests_are_refused(changes, error):
     with pytest.raises(error):
         bench(**changes)
+
+
+def test_a_run_of_another_protocol_gives_no_estimate(tmp_path):
+    run(RunRequest("tally", "add", tmp_path / "r", units="0", protocol="tally/v2"), Silent())
+    assert bench(protocol="tally/v2", like=tmp_path / "r").like.path == tmp_path / "r"
+    with pytest.raises(UsageError, match=r"is a run of tally/v2, measured is tally/v1.*limit: 5 here, 9 there"):
+        bench(like=tmp_path / "r")
 
 
 def test_without_a_policy_to_wait_for_the_environments_decide():

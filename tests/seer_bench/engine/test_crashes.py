@@ -106,6 +106,18 @@ def test_ctrl_c_and_sigterm_end_with_130_and_the_same_command_continues(start, t
     assert_the_same_command_completes(start, tmp_path)
 
 
+def test_ctrl_c_again_and_again_ends_with_130_and_loses_nothing(start, tmp_path):
+    process = start("r", hang=True)
+    assert until(lambda: hanging(tmp_path / "r"), 60)
+    for _ in range(5):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.02)
+    assert process.wait(10) == 130
+    assert until(lambda: not group(process.pid), 2)
+    assert len(canonical(tmp_path / "r")) == 5
+    assert_the_same_command_completes(start, tmp_path)
+
+
 def test_ctrl_c_while_workers_start_ends_with_130(start, tmp_path):
     process = start("r")
     assert until(lambda: list((tmp_path / "r" / "sessions").glob("*.json")), 60)

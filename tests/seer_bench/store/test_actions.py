@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seer_bench.contracts import Array, UnitResult
 from seer_bench.errors import DamagedRecordError, StoreError
-from seer_bench.store import actions_path, actions_sha256, read_actions
+from seer_bench.store import actions_path, actions_sha256, check_unit_ids, read_actions
 from seer_bench.store.actions import write_actions
 
 MakeResult = Callable[..., UnitResult]
@@ -54,6 +54,13 @@ def test_the_hash_sees_dtype_shape_and_bytes() -> None:
 def test_a_unit_that_is_no_file_name_is_refused(id: str) -> None:
     with pytest.raises(StoreError, match="cannot be a file name"):
         actions_path(Path("run"), id)
+
+
+def test_units_that_share_a_file_are_refused() -> None:
+    check_unit_ids(f"toy/v1:chain={i}" for i in range(3))
+    for pair in (("toy/v1:a=0:trial=1", "toy/v1:a=1:trial=1"), ("toy/v1:A", "toy/v1:a"), ("toy/v1:a", "toy/v1:a")):
+        with pytest.raises(StoreError, match="both would keep their actions"):
+            check_unit_ids(pair)
 
 
 def test_actions_of_another_result_are_refused(run: Path, make_result: MakeResult, actions: Array) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from seer_bench.contracts import Outcome, SubtaskResult, UnitError, UnitResult
 from seer_bench.errors import DamagedRecordError, StoreError
 from seer_bench.store import canonical_lines, from_line, read_records, to_line
+from seer_bench.store.records import prefer
 
 MakeResult = Callable[..., UnitResult]
 
@@ -44,6 +45,7 @@ def results_of(draw: st.DrawFn, *outcomes: Outcome) -> UnitResult:
         actions_sha256=None if outcome == "error" else "a" * 64,
         error=None if kind == "none" else UnitError(kind, draw(texts)),
         run_info=draw(st.dictionaries(texts, trees, max_size=2)),
+        initial=draw(st.dictionaries(texts, trees, max_size=2)),
     )
 
 
@@ -84,6 +86,13 @@ def test_the_canonical_form_is_fixed(make_result: MakeResult) -> None:
         '{"instruction":"\\u00f6ffne \\u2028 \\ud83d\\ude00","steps":1,"success":false,"task":"lift_red"}],'
         '"unit_id":"toy/v1:chain=0003"}'
     ]
+
+
+def test_the_words_of_an_error_are_recorded_but_are_no_part_of_an_outcome(make_result: MakeResult) -> None:
+    a, b = (make_result(error=UnitError("policy_error", f"bad <object at {i}>")) for i in range(2))
+    assert canonical_lines([a]) == canonical_lines([b])
+    assert canonical_lines([a]) != canonical_lines([make_result()])
+    assert from_line(to_line(b).encode()) == b
 
 
 def test_the_canonical_form_knows_no_order_and_no_volatile_facts(make_result: MakeResult) -> None:
@@ -241,3 +250,13 @@ def test_the_same_outcome_twice_is_one(tmp_path: Path, make_result: MakeResult) 
     twice = [make_result(0, attempt=2, run_info={"worker": 1}), make_result(0)]
     records = read_records(write(tmp_path / "units.jsonl", [to_line(r) for r in twice]))
     assert list(records.results.values()) == [twice[1]]
+
+
+def test_what_the_environment_chose_is_part_of_the_record_and_absent_where_it_chose_nothing():
+    plain = UnitResult("toy/v1:chain=1", 1, "success", (SubtaskResult("a", "b", True, 3),), 1, 0, "a" * 64)
+    chosen = replace(plain, initial={"stove": [0.1, 0.2]})
+    assert '"initial"' not in to_line(plain)
+    assert from_line(to_line(chosen).encode()) == chosen
+    assert canonical_lines([plain]) != canonical_lines([chosen])
+    with pytest.raises(DamagedRecordError, match="initial"):
+        prefer(plain, chosen, where_a="here", where_b="there")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from seer_bench.contracts import Array, UnitResult
 from seer_bench.errors import DamagedRecordError, RunLockedError, RunMismatchError, StoreError
-from seer_bench.store import Manifest, RunWriter, read_run
+from seer_bench.store import Manifest, RunWriter, is_being_written, read_run
 from seer_bench.store._files import cannot_write
 
 MakeResult = Callable[..., UnitResult]
@@ -355,3 +356,81 @@ def test_a_file_in_the_place_of_a_folder_is_named(run: Path, manifest: Manifest)
     with pytest.raises(StoreError, match=f"{run / 'sessions'}: cannot be written: File exists") as refused:
         RunWriter.open(run, manifest)
     assert "Make room" not in str(refused.value)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_records_that_were_removed_while_they_are_written_are_missed(
+    run: Path, manifest: Manifest, make_result: MakeResult, actions: Array, replaced: bool
+) -> None:
+    with RunWriter.open(run, manifest) as writer:
+        writer.append(make_result(0), actions)
+        (run / "units.jsonl").unlink()
+        if replaced:
+            (run / "units.jsonl").touch()
+        with pytest.raises(StoreError, match="removed or replaced"):
+            writer.append(make_result(1), actions)
+
+
+@pytest.mark.parametrize("name", ["shard-0-of-2", "deep/down"])
+def test_a_run_within_a_run_is_refused(run: Path, manifest: Manifest, name: str) -> None:
+    RunWriter.open(run, manifest).close()
+    before = snapshot(run)
+    with pytest.raises(StoreError, match=f"lies in {run}, which is a run of its own"):
+        RunWriter.open(run / name, manifest)
+    assert snapshot(run) == before
+
+
+def test_a_run_around_a_shard_is_refused(run: Path, manifest: Manifest) -> None:
+    RunWriter.open(run / "shard-0-of-2", manifest).close()
+    with pytest.raises(StoreError, match="it holds shard-0-of-2"):
+        RunWriter.open(run, manifest)
+
+
+def test_a_child_that_outlives_its_writer_does_not_keep_the_lock(
+    run: Path, manifest: Manifest, start_child: StartChild
+) -> None:
+    child = start_child(
+        run,
+        """
+import os, time
+with RunWriter.open(run, manifest) as writer:
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+    time.sleep(60)
+""",
+    )
+    assert child.stdout is not None
+    orphan = int(child.stdout.readline())
+    try:
+        assert is_being_written(run)
+        with pytest.raises(RunLockedError, match=f"process {child.pid} "):
+            RunWriter.open(run, manifest)
+        child.kill()
+        child.wait()
+        assert not is_being_written(run)
+        RunWriter.open(run, manifest).close()
+    finally:
+        os.kill(orphan, signal.SIGKILL)
+
+
+def test_sessions_are_in_the_order_of_their_starts_whatever_the_clock_says(
+    run: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = ["2099-01-01T00:00:00Z", "2031-05-06T07:08:09Z", "2031-05-06T07:08:09Z", "2020-01-01T00:00:00Z"]
+    for start in starts:
+        monkeypatch.setattr("seer_bench.store.sessions.utc_now", lambda start=start: start)
+        with RunWriter.open(run, manifest) as writer:
+            writer.start_session({})
+    assert [(s.number, s.started) for s in read_run(run).sessions] == list(enumerate(starts, start=1))
+
+
+def test_a_session_without_a_number_comes_first(run: Path, manifest: Manifest) -> None:
+    with RunWriter.open(run, manifest) as writer:
+        first = writer.start_session({})
+    path = run / "sessions" / f"{first}.json"
+    tree = json.loads(path.read_text())
+    del tree["number"]
+    path.write_text(json.dumps(tree))
+    with RunWriter.open(run, manifest) as writer:
+        second = writer.start_session({})
+    assert [(s.id, s.number) for s in read_run(run).sessions] == [(first, 0), (second, 1)]

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seer_bench.verification.compare import Comparison, describe
+from seer_bench.verification.recording import Arrays, RecordError
+
 from ..chains import initial_state_vectors
 from ..quiet import quiet
 from ..world import World
-from .compare import Comparison, describe
-from .recording import Arrays, RecordError, chain_at
+from .recording import chain_at
 from .trace import Array, photograph
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .compare import Comparison
-from .recording import Recording
+from seer_bench.verification.compare import Comparison
+from seer_bench.verification.records import Comparator
+
+from .recording import CalvinRecording
 from .replays import WorldFactory, compare_chains, compare_reset_images, compare_resets, compare_rollouts
 from .tables import compare_initial_states, compare_oracle, compare_sequences, compare_tasks
 
@@ -15,12 +17,16 @@ from .tables import compare_initial_states, compare_oracle, compare_sequences, c
 class Kind:
     """How records of one kind are compared."""
 
-    compare: Callable[[Recording, Comparison, WorldFactory], None]
+    compare: Callable[[CalvinRecording, Comparison, WorldFactory], None]
     simulates: bool
     """Whether the scene's files are needed."""
 
+    def with_worlds(self, make_world: WorldFactory) -> Comparator[CalvinRecording]:
+        """The comparison, bound to what builds its worlds."""
+        return lambda recording, comparison: self.compare(recording, comparison, make_world)
 
-def _table(compare: Callable[[Recording, Comparison], None]) -> Kind:
+
+def _table(compare: Callable[[CalvinRecording, Comparison], None]) -> Kind:
     return Kind(lambda recording, comparison, _: compare(recording, comparison), simulates=False)
 
 

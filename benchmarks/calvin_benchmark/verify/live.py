@@ -7,6 +7,7 @@ from typing import get_args
 
 from seer_bench.errors import MissingExtraError, UnknownNameError, UsageError
 from seer_bench.verification import Verdict
+from seer_bench.verification.compare import Comparison
 
 from ..actions import Action, Variant
 from ..assets import scene_root
@@ -15,7 +16,6 @@ from ..chains import load_chains
 from ..protocols import BACKENDS
 from ..scene import load_scene
 from ..world import World
-from .compare import Comparison
 from .motions import action_packers, random_rows
 from .trace import Array, backend_probes, rollout
 
@@ -87,7 +87,7 @@ def compare_live(
 def _compare(
     scene: str, variant: Variant, chains: Sequence[int], other: BackendFactory, own: BackendFactory
 ) -> Comparison:
-    comparison = Comparison(same_processor=True)
+    comparison = Comparison(None)
     packers = action_packers(variant)
     for seed, chain in enumerate(chains):
         kind = list(packers)[seed % len(packers)]

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from seer_bench.verification.recording import INDEX, SCHEMA
+
 from ..actions import Variant
 from ..assets import scene_root
 from ..chains import initial_state_vectors, load_chains
@@ -23,7 +25,7 @@ from ..facts import distribution
 from ..scene import load_scene
 from ..world import World
 from .motions import ACTION_SIZES, action_packers, random_rows, rollout_key
-from .recording import INDEX, SCHEMA, SUBJECT
+from .recording import SUBJECT
 from .trace import IMAGE_STRIDE, Array, rollout, world_probes
 
 SCENES = {"official": "D", "embedded": "embedded"}

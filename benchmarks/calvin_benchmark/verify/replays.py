@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from seer_bench.verification.compare import Comparison, Role, describe
+from seer_bench.verification.recording import RecordError, field
+
 from ..assets import scene_root
 from ..chains import InitialState, initial_state_vectors
 from ..oracle import TASKS, solved
 from ..renderer import Renderer, available
 from ..scene import load_scene
 from ..world import World
-from .compare import Comparison, Role, describe
 from .images import compare_egl
 from .motions import ACTION_SIZES, action_packers, rollout_key
-from .recording import RecordError, Recording, chain_at, chain_of, field, initial_state
+from .recording import CalvinRecording, chain_at, chain_of, initial_state
 from .trace import CAMERAS, IMAGE_STRIDE, Array, photograph, rollout, world_probes
 
-WorldFactory = Callable[[Recording, Renderer], World]
+WorldFactory = Callable[[CalvinRecording, Renderer], World]
 
 STEPS_PER_SUBTASK = 360
 """After so many steps without success a recorded chain ends."""
@@ -30,19 +32,20 @@ STEPS_PER_SUBTASK = 360
 IMAGES = tuple(f"{what}_{camera}" for camera in CAMERAS for what in ("rgb", "depth"))
 
 
-def own_world(recording: Recording, renderer: Renderer) -> World:
+def own_world(recording: CalvinRecording, renderer: Renderer) -> World:
     """Build the world that a record was made in."""
     scene = load_scene(recording.scene)
     return World(scene, scene_root(scene), variant=recording.variant, renderer=renderer, warm_up=False)
 
 
-def compare_rollouts(recording: Recording, comparison: Comparison, make_world: WorldFactory) -> None:
+def compare_rollouts(recording: CalvinRecording, comparison: Comparison, make_world: WorldFactory) -> None:
     """Replay recorded actions from a reset; states, IK targets, velocities, contact counts, images.
 
     The .json file lists rollouts by number, action kind and initial state; the arrays of number 7 are `r07/...` for
     relative actions and `KIND07/...` for the others.
     """
     with _opened(make_world(recording, "tiny")) as world:
+        comparison.expect(len(recording.entries()))
         for position, entry in enumerate(recording.entries()):
             where = f"rollout {position}"
             with comparison.unit(where):
@@ -54,7 +57,7 @@ def compare_rollouts(recording: Recording, comparison: Comparison, make_world: W
 
 
 def _compare_rollout(
-    recording: Recording, comparison: Comparison, world: World, entry: dict[str, Any], kind: str, key: str
+    recording: CalvinRecording, comparison: Comparison, world: World, entry: dict[str, Any], kind: str, key: str
 ) -> None:
     arrays = recording.arrays
     images = {image: arrays[f"{key}/{image}"] for image in IMAGES if f"{key}/{image}" in arrays}
@@ -89,7 +92,7 @@ def _compare_pictures(comparison: Comparison, name: str, recorded: Array, got: A
         comparison.picture(name, want, have, step=i * IMAGE_STRIDE)
 
 
-def compare_resets(recording: Recording, comparison: Comparison, make_world: WorldFactory) -> None:
+def compare_resets(recording: CalvinRecording, comparison: Comparison, make_world: WorldFactory) -> None:
     """Reset a fresh world to the initial states of chains; observations, and the poses blocks are loaded at."""
     arrays = recording.arrays
     chains = arrays["sequence_index"]
@@ -112,7 +115,7 @@ def compare_resets(recording: Recording, comparison: Comparison, make_world: Wor
 _IMAGE_KEY = re.compile(r"(tiny|egl)_(\d+)_(rgb|depth)_(static|gripper)")
 
 
-def compare_reset_images(recording: Recording, comparison: Comparison, make_world: WorldFactory) -> None:
+def compare_reset_images(recording: CalvinRecording, comparison: Comparison, make_world: WorldFactory) -> None:
     """Take both cameras' pictures of initial states; arrays are called `RENDERER_CHAIN_rgb|depth_CAMERA`."""
     arrays = recording.arrays
     wanted: dict[Renderer, dict[int, list[str]]] = {"tiny": {}, "egl": {}}
@@ -138,13 +141,14 @@ def compare_reset_images(recording: Recording, comparison: Comparison, make_worl
         comparison.skip("EGL images skipped: this machine cannot render through EGL")
 
 
-def compare_chains(recording: Recording, comparison: Comparison, make_world: WorldFactory) -> None:
+def compare_chains(recording: CalvinRecording, comparison: Comparison, make_world: WorldFactory) -> None:
     """Replay the actions of recorded chains open loop; results, step counts and the final state.
 
     The .json file lists chains; the arrays of chain 12 are `c0012/actions` and `c0012/final_state` (39,): robot_obs
     and scene_obs.
     """
     with _opened(make_world(recording, "none")) as world:
+        comparison.expect(len(recording.entries()))
         for position, entry in enumerate(recording.entries()):
             where = f"chain entry {position}"
             with comparison.unit(f"chain {entry.get('sequence_index', f'entry {position}')}"):
@@ -157,7 +161,7 @@ def compare_chains(recording: Recording, comparison: Comparison, make_world: Wor
 
 
 def _compare_chain(
-    recording: Recording, comparison: Comparison, world: World, entry: dict[str, Any], index: int
+    recording: CalvinRecording, comparison: Comparison, world: World, entry: dict[str, Any], index: int
 ) -> None:
     key, where = _chain_key(index), f"chain {index}"
     actions = recording.arrays.floats(f"{key}/actions", (None, 7))

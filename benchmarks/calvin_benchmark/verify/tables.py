@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from seer_bench.verification.compare import Comparison, describe
+from seer_bench.verification.recording import Arrays, RecordError
+
 from ..chains import initial_state_vectors, load_chains, load_sentences
 from ..oracle import TASK_NAMES, TASKS, Check, Lift, MoveDoor, Place, Push, PushInto, Rotate, Toggle, solved
 from ..recorded import recorded_snapshots
 from ..snapshot import BLOCKS, Snapshot, Touch
-from .compare import Comparison, describe
-from .recording import Arrays, RecordError, Recording
+from .recording import CalvinRecording
 
 
-def compare_oracle(recording: Recording, comparison: Comparison) -> None:
+def compare_oracle(recording: CalvinRecording, comparison: Comparison) -> None:
     """Judge recorded pairs of states by every task check.
 
     `pairs` (N, 2) are indices of a start and an end state, `labels` (N, T) upstream's verdicts, `task_names` (T,).
@@ -75,7 +77,7 @@ def _read(arrays: Arrays) -> list[tuple[str, Any]]:
     return [(name, arrays[name]) for name in (*_STATE_SHAPES, "lights", "contact_offsets", "contact_ids")]
 
 
-def compare_sequences(recording: Recording, comparison: Comparison) -> None:
+def compare_sequences(recording: CalvinRecording, comparison: Comparison) -> None:
     """Compare the list of chains: symbolic initial state and five subtasks each."""
     entries = recording.entries()
     chains = load_chains()
@@ -87,7 +89,7 @@ def compare_sequences(recording: Recording, comparison: Comparison) -> None:
             comparison.outcome("subtasks", entry.get("sequence"), list(chain.subtasks))
 
 
-def compare_initial_states(recording: Recording, comparison: Comparison) -> None:
+def compare_initial_states(recording: CalvinRecording, comparison: Comparison) -> None:
     """Compare the vectors that chains are reset to, row by row from chain 0 on."""
     arrays = recording.arrays
     chains = load_chains()
@@ -105,7 +107,7 @@ def compare_initial_states(recording: Recording, comparison: Comparison) -> None
     comparison.count(chains=len(chains))
 
 
-def compare_tasks(recording: Recording, comparison: Comparison) -> None:
+def compare_tasks(recording: CalvinRecording, comparison: Comparison) -> None:
     """Compare names, order and parameters of the task checks, and the sentences."""
     tree = recording.tree
     if not isinstance(tree, dict):

@@ -1,94 +1,33 @@
-"""Folders of recordings, whole and tampered with, and the command that verifies them."""
+"""Folders of CALVIN's recordings, whole and tampered with, and the command that verifies them."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from calvin_benchmark.assets import ROOT_VARIABLE
 from calvin_benchmark.verify import packaged_folder
-from seer_bench.cli import app
-from seer_bench.errors import SeerBenchError
-
-Change = Callable[[Any], Any]
-
-
-class Folder:
-    """A folder of recordings that a test may change."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def keep(self, *names: str) -> Folder:
-        """Leave only these records in the index."""
-        index = self.index
-        index["records"] = {name: index["records"][name] for name in names}
-        return self.write_index(index)
-
-    @property
-    def index(self) -> dict[str, Any]:
-        return json.loads((self.path / "index.json").read_text())
-
-    def write_index(self, index: Any) -> Folder:
-        (self.path / "index.json").write_text(json.dumps(index))
-        return self
-
-    def add(self, name: str, kind: str, files: list[str], **more: str) -> Folder:
-        """Enter a record into the index."""
-        index = self.index
-        index["records"][name] = {"kind": kind, "files": files, **more}
-        return self.write_index(index)
-
-    def edit(self, file: str, key: str | None, change: Change) -> Folder:
-        """Replace an array of an .npz file by what `change` makes of it; key None changes the dict of all."""
-        with np.load(self.path / file) as arrays:
-            content = dict(arrays)
-        content = change(content) if key is None else {**content, key: change(content[key])}
-        np.savez_compressed(self.path / file, **content)
-        return self
-
-    def edit_json(self, file: str, change: Change) -> Folder:
-        tree = json.loads((self.path / file).read_text())
-        (self.path / file).write_text(json.dumps(change(tree)))
-        return self
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Folder:
+def embedded(copied: Callable[[Path], Any]) -> Any:
     """A copy of the packaged records of the embedded scene: no assets needed."""
-    shutil.copytree(packaged_folder(), tmp_path / "set")
-    folder = Folder(tmp_path / "set")
+    folder = copied(packaged_folder())
     return folder.keep(*(name for name in folder.index["records"] if name.startswith("embedded")))
 
 
 @pytest.fixture
-def upstream(tmp_path: Path, golden: Path, official: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def upstream(copied: Callable[[Path], Any], golden: Path, official: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A copy of upstream's recordings, with the official assets at hand."""
     monkeypatch.setenv(ROOT_VARIABLE, str(official))
-    copy = tmp_path / "upstream"
-    copy.mkdir()
-    for file in golden.iterdir():
-        shutil.copyfile(file, copy / file.name)
-    return Folder(copy)
+    return copied(golden)
 
 
 @pytest.fixture
-def verify() -> Callable[..., tuple[int, str]]:
+def verify(run_verify: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
     """Run `seer-bench verify calvin`; exit code and output."""
-
-    def run(folder: Folder | None = None, *options: str) -> tuple[int, str]:
-        golden = [] if folder is None else ["--golden", str(folder.path)]
-        result = CliRunner().invoke(app, ["verify", "calvin", *golden, *options])
-        if isinstance(result.exception, SeerBenchError):  # `seer_bench.cli.main` makes this a message and code 2
-            return 2, f"{result.output}\n{result.exception}"
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result.exit_code, result.output
-
-    return run
+    return partial(run_verify, "calvin")

@@ -1,26 +1,25 @@
 """Bit for bit comparison of what was recorded with what was computed, and the verdict that follows.
 
 Numbers are equal when their bits are. Where they are not, `round-off` is granted only to what another processor
-explains, because its mathematical functions round differently in the last bit:
+explains, because its arithmetic rounds differently in the last bit. How much that is depends on the simulation, so that
+every verifier measures its own `Bounds`:
 
-* within a rollout, numbers first differ by at most `ONSET` (the difference may grow from there: contacts amplify it
+* within an episode, numbers first differ by at most `onset` (the difference may grow from there: contacts amplify it
   without bound), and neither contact counts nor images differ before numbers do;
-* numbers that stand alone (a reset state) differ by at most `ONSET`;
-* a final state, recorded without the way to it, differs by at most `GROWN`;
-* an image without recorded state differs in at most `PIXEL_SHARE` of its pixels (silhouettes);
-* every discrete outcome (oracle verdict, success, number of steps) is equal.
+* numbers that went through single precision differ by at most `SINGLE`, or follow others that differ before;
+* numbers that stand alone (a reset state) differ by at most `onset`;
+* a final state, recorded without the way to it, differs by at most `grown`;
+* an image without recorded state differs in at most `pixel_share` of its pixels (silhouettes);
+* every discrete outcome (success, a predicate's truth, number of steps) is equal.
 
-The bounds are measured: with every result of inverse kinematics changed at random in its last bit, the 40 rollouts of
-the upstream recordings first differ by at most 4e-11, and then by anything; with the force that couples the fingers
-changed by 2e-6 of its value they first differ by at least 4e-8. Over a whole chain, results themselves change, so that
-chains are seldom granted round-off. A fault that begins as small as rounding cannot be told from it, which is why
-`round-off` is a status of its own: on the processor of the recording nothing but `identical` will do.
+A fault that begins as small as rounding cannot be told from it, which is why `round-off` is a status of its own: on the
+processor of the recording nothing but `identical` will do.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,14 +32,8 @@ from seer_bench.verification import Status, Verdict
 
 from .recording import RecordError
 
-ONSET = 1e-9
-"""Metres, radians or units per second: 10^6 times the last bit of a number near one."""
-
-GROWN = 1e-3
-"""Metres or radians, after hundreds of steps."""
-
-PIXEL_SHARE = 1e-3
-"""A choice: with the last bits of the joints changed, pictures of 6 initial states stayed identical."""
+RECORD_FAULTS = (RecordError, UsageError, InvalidActionError)
+"""What a recording that cannot be replayed raises; everything else is this machine's fault and ends all."""
 
 _AMOUNTS = ("numbers", "pixels", "egl_images", "outcomes")
 """Counts of single comparisons; what a record is made of is counted beside them."""
@@ -48,8 +41,27 @@ _AMOUNTS = ("numbers", "pixels", "egl_images", "outcomes")
 _NAMED = 6
 """So many arrays are named one by one."""
 
-Role = Literal["number", "alone", "final", "follower", "picture", "fatal"]
+SINGLE = 1e-6
+"""A few times the last bit of a number near one in single precision, 1.2e-7."""
+
+Role = Literal["number", "single", "alone", "final", "follower", "picture", "fatal"]
 """How a difference is judged: `number` by its onset, `follower` and `picture` by whether numbers differed before."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What another processor explains, in metres, radians or units per second."""
+
+    onset: float
+    """Where a difference begins, and of numbers that stand alone."""
+    grown: float
+    """After hundreds of steps."""
+    pixel_share: float
+    """Share of an image's values, where no recorded number differs before."""
+
+
+OnUnit = Callable[[int, int], None]
+"""Called when a unit begins with how many are done and how many were announced, 0 where none were."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +82,24 @@ class Unit:
     name: str
     differences: list[Difference] = field(default_factory=list)
 
-    def is_round_off(self) -> bool:
+    def is_round_off(self, bounds: Bounds) -> bool:
         """Whether another processor explains every difference."""
         numbers = [d for d in self.differences if d.role == "number"]
         onset = min((d.step for d in numbers), default=None)
-        if any(d.size > ONSET for d in numbers if d.step == onset):
+        if any(d.size > bounds.onset for d in numbers if d.step == onset):
             return False
-        return all(self._is_explained(d, onset) for d in self.differences)
+        return all(self._is_explained(d, onset, bounds) for d in self.differences)
 
-    def _is_explained(self, difference: Difference, onset: int | None) -> bool:
+    @staticmethod
+    def _is_explained(difference: Difference, onset: int | None, bounds: Bounds) -> bool:
         followed = onset is not None and difference.step >= onset
         return {
             "number": True,
-            "alone": difference.size <= ONSET,
-            "final": difference.size <= GROWN,
+            "single": followed or difference.size <= SINGLE,
+            "alone": difference.size <= bounds.onset,
+            "final": difference.size <= bounds.grown,
             "follower": followed,
-            "picture": followed or difference.size <= PIXEL_SHARE,
+            "picture": followed or difference.size <= bounds.pixel_share,
             "fatal": False,
         }[difference.role]
 
@@ -94,11 +108,14 @@ class Comparison:
     """Collects differences, unit by unit, and what was compared.
 
     Args:
-        same_processor: whether both sides ran here; then no difference is round-off.
+        bounds: of what counts as round-off; None where both sides ran here, and no difference does.
+        on_unit: told about every unit that begins.
     """
 
-    def __init__(self, *, same_processor: bool = False) -> None:
-        self._same_processor = same_processor
+    def __init__(self, bounds: Bounds | None, *, on_unit: OnUnit | None = None) -> None:
+        self._bounds = bounds
+        self._on_unit = on_unit
+        self._expected = 0
         self._units: list[Unit] = []
         self._counts: Counter[str] = Counter()
         self._largest: float | None = None
@@ -108,11 +125,17 @@ class Comparison:
     @contextmanager
     def unit(self, name: str) -> Iterator[None]:
         """Judge what follows on its own; a record's fault inside ends this unit alone."""
+        if self._on_unit is not None:
+            self._on_unit(len(self._units), self._expected)
         self._units.append(Unit(name))
         try:
             yield
-        except (RecordError, UsageError, InvalidActionError) as error:
+        except RECORD_FAULTS as error:
             self._add("fatal", str(error))
+
+    def expect(self, units: int) -> None:
+        """Announce how many units more will be judged, for who shows progress."""
+        self._expected += units
 
     def count(self, **things: int) -> None:
         """Add to what was compared, e.g. `rollouts=1, steps=120`."""
@@ -134,8 +157,24 @@ class Comparison:
         self._skipped = True
         self.note(reason)
 
-    def numbers(self, name: str, recorded: ArrayLike, got: ArrayLike, *, role: Role = "number") -> None:
-        """Compare arrays bit for bit; axis 0 runs over steps where the role is `number` or `follower`."""
+    def numbers(
+        self,
+        name: str,
+        recorded: ArrayLike,
+        got: ArrayLike,
+        *,
+        role: Role = "number",
+        steps: Sequence[int] | None = None,
+    ) -> None:
+        """Compare arrays bit for bit.
+
+        Args:
+            name: of the array, for messages.
+            recorded: what must be.
+            got: what is.
+            role: how a difference is judged.
+            steps: to which step each row belongs, where the role is not `alone` or `final`; None for 0, 1, 2 ...
+        """
         want, have = np.asarray(recorded), np.asarray(got)
         if not self._comparable(name, want, have):
             return
@@ -148,9 +187,21 @@ class Comparison:
         if role in ("alone", "final"):
             self._add(role, f"{name} differs by {sizes.max():.3g}", size=float(sizes.max()))
             return
-        step = int(np.argmax(differs.reshape(len(differs), -1).any(axis=1)))
-        size = float(sizes[step].max())
+        row = int(np.argmax(differs.reshape(len(differs), -1).any(axis=1)))
+        step, size = row if steps is None else steps[row], float(sizes[row].max())
         self._add(role, f"{name} differs from step {step} on, by {size:.3g} there", step, size)
+
+    def close_numbers(self, name: str, recorded: NDArray[Any], got: NDArray[Any], tolerance: float) -> None:
+        """Compare numbers that cannot be demanded bit for bit; a difference within the tolerance is none."""
+        if not self._comparable(name, recorded, got):
+            return
+        self.count(numbers=recorded.size)
+        largest = float(_sizes(recorded, got).max(initial=0.0))
+        self._see(np.array([largest]))
+        if not largest <= tolerance:
+            self._add("fatal", f"{name} differs by {largest:.3g}, more than {tolerance:g}")
+        elif largest > 0:
+            self.note(f"{name} needs to agree within {tolerance:g} only")
 
     def picture(self, name: str, recorded: NDArray[Any], got: NDArray[Any], step: int = 0) -> None:
         """Compare one image, colour or depth, bit for bit."""
@@ -205,18 +256,21 @@ class Comparison:
     def _status(self) -> Status:
         differing = [unit for unit in self._units if unit.differences]
         if differing:
-            explained = not self._same_processor and all(unit.is_round_off() for unit in differing)
+            explained = all(self._is_round_off(unit) for unit in differing)
             return "round-off" if explained else "different"
         if any(self._counts[what] for what in _AMOUNTS):
             return "identical"
         return "skipped" if self._skipped else "different"
+
+    def _is_round_off(self, unit: Unit) -> bool:
+        return self._bounds is not None and unit.is_round_off(self._bounds)
 
     def _summary(self) -> str:
         """The earliest difference of the first unit that differs most seriously, and how many others differ."""
         differing = [unit for unit in self._units if unit.differences]
         if not differing:
             return "the record holds nothing to compare"
-        worst = next((unit for unit in differing if self._same_processor or not unit.is_round_off()), differing[0])
+        worst = next((unit for unit in differing if not self._is_round_off(unit)), differing[0])
         first = min(worst.differences, key=lambda d: (d.step, d.role != "fatal"))
         where = f"{worst.name}: " if worst.name else ""
         others = f"; {len(differing) - 1} more differ" if len(differing) > 1 else ""

@@ -1,7 +1,8 @@
 """The contracts of `seer-bench verify` and `seer-bench assets`: proofs of parity, and files that are fetched once.
 
 Plugins are found through the entry points `seer_bench.verifiers` and `seer_bench.assets`, under the name of the
-benchmark or policy that they belong to.
+benchmark or policy that they belong to. What verifiers have in common is here too: `recording` reads a folder of
+recordings, `compare` compares and judges, `records` leads every record to what compares its kind.
 """
 
 from __future__ import annotations
@@ -32,27 +33,30 @@ class Verdict:
     """From which step on it differs, or why it was skipped."""
 
 
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done and how much there is."""
+
+
 class Verifier(Protocol):
     """Replays recordings and compares."""
 
     def facts(self) -> dict[str, str]:
         """Versions, renderer and drivers under which the comparison runs."""
 
-    def verify(self, golden: Path | None, *, against: str | None) -> Iterator[Verdict]:
+    def verify(
+        self, golden: Path | None, *, against: str | None, progress: Progress | None = None
+    ) -> Iterator[Verdict]:
         """Compare record by record.
 
         Args:
             golden: folder with an `index.json`; None for a small packaged set.
             against: name of a backend to run live beside our own instead of recordings.
+            progress: told how far within a record the comparison is.
 
         Raises:
             UsageError: the folder is no recording folder, or there is no such backend.
             AssetError: assets are missing or altered.
         """
-
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done and how much there is."""
 
 
 class AssetInstaller(Protocol):

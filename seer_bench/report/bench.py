@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from seer_bench.protocol import EvaluationProtocol
-from seer_bench.report.chains import scored
+from seer_bench.report.counts import scored
 from seer_bench.report.tally import duration
 from seer_bench.store import RunData
 
@@ -27,7 +27,7 @@ def time_lines(
 ) -> list[str]:
     """How long the full protocol takes at a speed: at most, and as long as the units of an existing run."""
     lines = []
-    if (limit := step_limit(protocol)) is None:
+    if (limit := protocol.step_limit) is None:
         lines.append(f"{protocol.name} declares no step limit a unit, so there is no worst case to compute")
     else:
         worst = duration(units * limit / steps_per_second)
@@ -41,14 +41,6 @@ def time_lines(
         else:
             lines.append(f"{like.path} holds no outcome yet, so it has no mean number of steps")
     return lines
-
-
-def step_limit(protocol: EvaluationProtocol) -> int | None:
-    """The most control steps that a unit can take; None where the protocol does not declare it."""
-    chain = protocol.settings.get("chain", {})
-    if not {"length", "steps_per_subtask"} <= chain.keys():
-        return None
-    return int(chain["length"]) * int(chain["steps_per_subtask"])
 
 
 def _number(value: float) -> str:

@@ -14,33 +14,38 @@ from typing import Any
 
 from rich.console import Console
 
-from seer_bench.errors import SeerBenchError, UsageError
+from seer_bench.errors import SeerBenchError, UnknownNameError, UsageError
 from seer_bench.report import records
-from seer_bench.report.chains import ChainSummary, summarise
-from seer_bench.report.document import Document
+from seer_bench.report.counts import RunSummary
+from seer_bench.report.document import plain
 from seer_bench.report.labels import with_distinct_labels
-from seer_bench.report.paper_tables import PaperChainTable, load_chain_table
-from seer_bench.report.table2 import build_document
+from seer_bench.report.paper_table import PaperTable, TableReport
+from seer_bench.report.table1 import TaskTable
+from seer_bench.report.table2 import ChainTable
 from seer_bench.report.writers import html, latex, markdown, terminal
 from seer_bench.store import RunData, find_runs, read_run
 
-TABLE = "table2"
-"""The paper's table that is reported."""
+TABLES: tuple[PaperTable[Any], ...] = (TaskTable("table1", "Table 1"), ChainTable("table2", "Table 2"))
+"""The paper's tables that are reported, in its order."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The paper's table with every run that was found."""
+    """The paper's tables with every run that was found."""
 
-    paper: PaperChainTable
-    summaries: tuple[ChainSummary, ...]
-    """The rows, in order: what compares with the paper first, then by protocol and label."""
+    tables: tuple[TableReport[Any], ...]
+    """As in `TABLES`, those without a run among them."""
     problems: tuple[str, ...]
     """What could not be reported, in words."""
     found: int
     """Run directories that were found, those left out among them."""
-    document: Document
-    """The same, worded."""
+
+    def table(self, key: str) -> TableReport[Any]:
+        """The table called `key`; raises UnknownNameError."""
+        by_key = {report.table.key: report for report in self.tables}
+        if key not in by_key:
+            raise UnknownNameError("table", key, by_key)
+        return by_key[key]
 
 
 def build_report(paths: Sequence[Path]) -> Report:
@@ -49,60 +54,55 @@ def build_report(paths: Sequence[Path]) -> Report:
     Whatever cannot be read or merged becomes a problem of the report, and the rest is still reported. The order of
     `paths` does not matter.
     """
-    paper = load_chain_table(TABLE)
     problems: list[str] = []
-    summaries: list[ChainSummary] = []
     found = _find_all(paths, problems)
-    shards: defaultdict[str, list[RunData]] = defaultdict(list)
+    runs: defaultdict[str, list[RunData]] = defaultdict(list)
     for run in _read_all(found, problems):
-        shards[run.manifest.identity].append(run)
-    for same in shards.values():
-        try:
-            summary = summarise(same)
-        except SeerBenchError as error:
-            problems.append(f"{_where(same)}: left out. {error}")
-            continue
-        if summary is None:
-            problems.append(f"{_where(same)}: left out, because no chain has an outcome yet.")
-        elif len(summary.rates) != paper.length:
-            problems.append(
-                f"{_where(same)}: left out, because {summary.protocol.name} has chains of {len(summary.rates)} "
-                f"subtasks; the table is about chains of {paper.length}."
-            )
-        else:
-            summaries.append(summary)
-    ordered = tuple(sorted(with_distinct_labels(summaries), key=_order))
-    document = build_document(paper, ordered, problems, found=len(found))
-    return Report(paper, ordered, tuple(problems), len(found), document)
+        runs[run.manifest.protocol.table].append(run)
+    unknown = len(found) - sum(len(runs[table.key]) for table in TABLES)
+    reports = tuple(_report_table(table, runs[table.key], problems, unknown) for table in TABLES)
+    everything = (problem for report in reports for problem in report.document.problems)
+    return Report(reports, tuple(dict.fromkeys([*map(plain, problems), *everything])), len(found))
 
 
 def report_json(report: Report) -> dict[str, Any]:
     """The report as a JSON tree; `seer_bench.report.records` describes its schema."""
-    return records.to_json(report.paper, report.summaries, report.document)
+    return records.report_record(report.tables, report.problems)
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print the report for a person."""
-    terminal.print_document(report.document, console)
+    """Print the report for a person: the tables that have rows of ours, and how the others get some."""
+    filled = [table for table in report.tables if table.summaries]
+    for i, table in enumerate(filled or report.tables):
+        if i:
+            console.print()
+        terminal.print_document(table.document, console)
+    terminal.print_problems(report.problems, console)
+    for table in report.tables if filled else ():
+        if not table.summaries:
+            console.print()
+            terminal.print_hints(table.document, console)
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write the report in every format; each file is replaced as a whole.
 
     Returns:
-        The files: Markdown, LaTeX, HTML, JSON, CSV of the chains, CSV of the tasks.
+        The files of each table: Markdown, LaTeX, HTML, JSON, CSV of the rows, CSV of the tasks.
 
     Raises:
         UsageError: the folder cannot be written to.
     """
-    texts = {
-        f"{TABLE}.md": markdown.render(report.document),
-        f"{TABLE}.tex": latex.render(report.document),
-        f"{TABLE}.html": html.render(report.document),
-        f"{TABLE}.json": json.dumps(report_json(report), indent=2, allow_nan=False) + "\n",
-        f"{TABLE}.csv": records.chains_csv(report.paper, report.summaries),
-        f"{TABLE}_tasks.csv": records.tasks_csv(report.summaries),
-    }
+    texts: dict[str, str] = {}
+    for table in report.tables:
+        key = table.table.key
+        texts |= {
+            f"{key}.md": markdown.render(table.document),
+            f"{key}.tex": latex.render(table.document),
+            f"{key}.html": html.render(table.document),
+            f"{key}.json": json.dumps(records.table_record(table), indent=2, allow_nan=False) + "\n",
+        }
+        texts |= {f"{key}{suffix}.csv": text for suffix, text in table.table.csv(table.summaries).items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -112,6 +112,31 @@ def write_report(report: Report, folder: Path) -> list[Path]:
             f"the report cannot be written to {folder}: {error.strerror}. Choose another folder with --out."
         ) from error
     return [folder / name for name in texts]
+
+
+def _report_table(
+    table: PaperTable[Any], runs: Sequence[RunData], general: Sequence[str], unknown: int
+) -> TableReport[Any]:
+    """One table with its runs; problems in `general` and `unknown` runs may belong to it."""
+    problems = list(general)
+    summaries: list[RunSummary] = []
+    shards: defaultdict[str, list[RunData]] = defaultdict(list)
+    for run in runs:
+        problems.extend(run.problems)
+        shards[run.manifest.identity].append(run)
+    for same in shards.values():
+        where = ", ".join(str(run.path) for run in same)
+        try:
+            summary = table.summarise(same)
+        except SeerBenchError as error:
+            problems.append(f"{where}: left out. {error}")
+            continue
+        if summary is None:
+            problems.append(f"{where}: left out, because no {table.unit} has an outcome yet.")
+        else:
+            summaries.append(summary)
+    ordered = tuple(sorted(with_distinct_labels(summaries), key=_order))
+    return TableReport(table, ordered, table.document(ordered, problems, found=len(runs) + unknown))
 
 
 def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
@@ -131,30 +156,28 @@ def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
 
 
 def _read_all(found: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
-    """Every readable run of a protocol that the table is about; `problems` takes the others."""
+    """Every readable run of a protocol that one of the tables is about; `problems` takes the others."""
+    known = [table.key for table in TABLES]
     for path in found:
         try:
             run = read_run(path)
         except SeerBenchError as error:
             problems.append(f"{path}: left out. {error}")
             continue
-        problems.extend(run.problems)
         protocol = run.manifest.protocol
-        if protocol.table == TABLE:
+        if protocol.table in known:
             yield run
         else:
-            problems.append(f"{path}: left out, because {protocol.name} belongs to '{protocol.table}', not '{TABLE}'.")
+            problems.append(
+                f"{path}: left out, because {protocol.name} belongs to '{protocol.table}', and the tables are "
+                f"{', '.join(known)}."
+            )
 
 
-def _order(summary: ChainSummary) -> tuple[bool, str, str, str]:
+def _order(summary: RunSummary) -> tuple[bool, str, str, str]:
     """Rows that compare with the paper come first."""
     protocol = summary.protocol
     return (protocol.comparable != "yes", protocol.name, summary.label, summary.manifest.identity)
-
-
-def _where(runs: Sequence[RunData]) -> str:
-    """The directories of some runs."""
-    return ", ".join(str(run.path) for run in runs)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -38,6 +38,8 @@ class Cell:
     text: str
     detail: str = ""
     """The smaller text beside or below it, such as an interval."""
+    counts: str = ""
+    """What it was computed from, e.g. "19/20"; small, but always shown."""
     notes: tuple[int, ...] = ()
     """Numbers of the notes that it refers to, from 1."""
 
@@ -66,8 +68,8 @@ class Document:
     """Texts of the numbered notes, in the order of their numbers."""
     problems: tuple[str, ...]
     """What could not be reported, and why."""
-    hint: str
-    """Why there is nothing to show, and what to do next; else empty."""
+    hints: tuple[str, ...]
+    """What is missing, each with the command that fills it."""
 
 
 class Notes:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from seer_bench.report.chains import ChainSummary, pairs
+from seer_bench.report.counts import RunSummary, pairs
 from seer_bench.report.document import plain
 from seer_bench.store import Manifest
 
+Summary = TypeVar("Summary", bound=RunSummary)
 
-def with_distinct_labels(summaries: Sequence[ChainSummary]) -> list[ChainSummary]:
+
+def with_distinct_labels(summaries: Sequence[Summary]) -> list[Summary]:
     """Add to equal labels on one protocol whatever tells the runs apart, and nothing else."""
-    alike: defaultdict[tuple[str, str], list[ChainSummary]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str], list[Summary]] = defaultdict(list)
     for summary in summaries:
         alike[summary.label, summary.protocol.name].append(summary)
     return [labelled for group in alike.values() for labelled in _told_apart(group)]
 
 
-def _told_apart(group: Sequence[ChainSummary]) -> list[ChainSummary]:
+def _told_apart(group: Sequence[Summary]) -> list[Summary]:
     """Summaries of one label, with the traits that differ among them in brackets."""
     if len(group) == 1:
         return list(group)

@@ -12,6 +12,7 @@ import yaml
 
 from seer_bench.errors import UsageError
 
+SOURCE = "tables.yaml"
 _RATE_ROUNDING = 0.05
 """Rates are printed with one decimal, so each may be off by this many percent."""
 _LENGTH_ROUNDING = 0.005
@@ -46,18 +47,51 @@ class PaperChainTable:
         return len(self.rows[0].rates)
 
 
+@dataclass(frozen=True)
+class PaperTask:
+    """One column of a table of tasks."""
+
+    label: str
+    """The paper's words."""
+    task: str
+    """The benchmark's name, as records hold it."""
+
+
+@dataclass(frozen=True)
+class PaperTaskRow:
+    """One method's row in a table of tasks."""
+
+    method: str
+    average: float | None
+    """Mean of the tasks' success rates, percent; None where the paper's text is not legible."""
+    rates: tuple[float | None, ...]
+    """Success rate of each task, percent; None where not legible."""
+
+
+@dataclass(frozen=True)
+class PaperTaskTable:
+    """A table of single tasks as the paper prints it."""
+
+    key: str
+    """E.g. "table1"; what `EvaluationProtocol.table` refers to."""
+    title: str
+    metric: str
+    """What the numbers are, in the paper's sense."""
+    tasks: tuple[PaperTask, ...]
+    """The columns."""
+    rows: tuple[PaperTaskRow, ...]
+
+
 @cache
 def load_chain_table(key: str) -> PaperChainTable:
-    """The packaged table of chains called `key`.
+    """The packaged table of chains called `key`; raises UsageError as `parse_chain_table`, or where there is none."""
+    return parse_chain_table(key, _load(key), source=SOURCE)
 
-    Raises:
-        UsageError: there is no such table, or its numbers contradict one another.
-    """
-    source = "tables.yaml"
-    tree = yaml.safe_load((files("seer_bench.report") / "paper" / source).read_text(encoding="utf-8"))
-    if key not in tree:
-        raise UsageError(f"{source} holds no table '{key}'; it holds {', '.join(tree)}.")
-    return parse_chain_table(key, tree[key], source=source)
+
+@cache
+def load_task_table(key: str) -> PaperTaskTable:
+    """The packaged table of tasks called `key`; raises UsageError as `parse_task_table`, or where there is none."""
+    return parse_task_table(key, _load(key), source=SOURCE)
 
 
 def parse_chain_table(key: str, data: Mapping[str, Any], *, source: str) -> PaperChainTable:
@@ -71,11 +105,33 @@ def parse_chain_table(key: str, data: Mapping[str, Any], *, source: str) -> Pape
         raise UsageError(f"{source}: {key} has the columns {data['columns']}; a table of chains has {expected}.")
     if not data["rows"]:
         raise UsageError(f"{source}: {key} has no rows.")
-    rows = tuple(_row(key, row["method"], row["values"], len(expected), source) for row in data["rows"])
+    rows = tuple(_chain_row(key, row["method"], row["values"], len(expected), source) for row in data["rows"])
     return PaperChainTable(key, data["title"], data["metric"], rows)
 
 
-def _row(key: str, method: str, values: Sequence[float | None], columns: int, source: str) -> PaperChainRow:
+def parse_task_table(key: str, data: Mapping[str, Any], *, source: str) -> PaperTaskTable:
+    """Read one table of tasks and check that every average is the mean of its rates.
+
+    Raises:
+        UsageError: naming `source`, the row, the printed and the computed value.
+    """
+    if not data["tasks"] or not data["rows"]:
+        raise UsageError(f"{source}: {key} has {len(data['tasks'])} tasks and {len(data['rows'])} rows; it needs some.")
+    tasks = tuple(PaperTask(task["label"], task["task"]) for task in data["tasks"])
+    rows = tuple(_task_row(key, row, len(tasks), source) for row in data["rows"])
+    return PaperTaskTable(key, data["title"], data["metric"], tasks, rows)
+
+
+def _load(key: str) -> Mapping[str, Any]:
+    """One table of the packaged file."""
+    tree = yaml.safe_load((files("seer_bench.report") / "paper" / SOURCE).read_text(encoding="utf-8"))
+    if key not in tree:
+        raise UsageError(f"{SOURCE} holds no table '{key}'; it holds {', '.join(tree)}.")
+    table: Mapping[str, Any] = tree[key]
+    return table
+
+
+def _chain_row(key: str, method: str, values: Sequence[float | None], columns: int, source: str) -> PaperChainRow:
     """One row, refused where the average length is not the sum of the rates within rounding."""
     if len(values) != columns:
         raise UsageError(f"{source}: {key}, row '{method}' has {len(values)} values for {columns} columns.")
@@ -90,3 +146,19 @@ def _row(key: str, method: str, values: Sequence[float | None], columns: int, so
                 f"{computed:.3f}; rounding explains a difference of at most {slack:.4f}."
             )
     return PaperChainRow(method, tuple(rates), average)
+
+
+def _task_row(key: str, row: Mapping[str, Any], columns: int, source: str) -> PaperTaskRow:
+    """One row, refused where the average is not the mean of the rates within rounding."""
+    method, average, rates = row["method"], row["avg"], tuple(row["tasks"])
+    if len(rates) != columns:
+        raise UsageError(f"{source}: {key}, row '{method}' has {len(rates)} rates for {columns} tasks.")
+    known = [rate for rate in rates if rate is not None]
+    if average is not None and len(known) == columns:
+        computed = sum(known) / columns
+        if abs(computed - average) > 2 * _RATE_ROUNDING + 1e-9:
+            raise UsageError(
+                f"{source}: {key}, row '{method}' gives an average of {average}, but its rates have the mean "
+                f"{computed:.2f}; rounding explains a difference of at most {2 * _RATE_ROUNDING}."
+            )
+    return PaperTaskRow(method, average, rates)

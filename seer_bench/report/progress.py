@@ -14,7 +14,7 @@ from seer_bench.contracts import Unit, UnitResult
 from seer_bench.monitor import Monitor
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.report.document import plain
-from seer_bench.report.tally import Tally, chain_length, split_text
+from seer_bench.report.tally import Tally, split_text
 
 _REDRAW_S = 0.25
 _WORKER_ROWS = 8
@@ -40,10 +40,19 @@ class _TallyMonitor:
         self._clock = clock
         self._tally = Tally(1, 0, (), clock)
         self._busy: dict[int, tuple[Unit, float]] = {}
+        self._blind = False
+
+    def _show(self, draw: Callable[[], object]) -> None:
+        """Draw, as long as somebody looks: a full disk or a closed terminal does not end a run."""
+        if not self._blind:
+            try:
+                draw()
+            except (OSError, SystemExit):  # the latter is what rich makes of a broken pipe
+                self._blind = True
 
     def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
         """Begin counting; what was recorded before counts as done, not as speed."""
-        self._tally = Tally(chain_length(protocol), total, recorded, self._clock)
+        self._tally = Tally(protocol.chain_length, total, recorded, self._clock)
 
     def stepped(self, steps: int) -> None:
         """Count control steps."""
@@ -52,7 +61,7 @@ class _TallyMonitor:
 
     def noted(self, text: str) -> None:
         """Print a note above the progress."""
-        self._console.print(Text(f"note: {text}"), soft_wrap=True)
+        self._show(lambda: self._console.print(Text(f"note: {text}"), soft_wrap=True))
 
     def busy(self, units: Mapping[int, Unit]) -> None:
         """Keep what the workers play, and since when."""
@@ -90,13 +99,13 @@ class LiveMonitor(_TallyMonitor):
     def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
         """Draw the panel for the first time."""
         super().started(protocol, total, recorded)
-        self._live.start()
+        self._show(self._live.start)
         self._draw()
 
     def closed(self) -> None:
         """Leave the last state of the panel on the screen."""
         self._draw(final=True)
-        self._live.stop()
+        self._show(self._live.stop)
 
     def _tick(self) -> None:
         if self._clock() - self._drawn_at >= _REDRAW_S:
@@ -106,7 +115,8 @@ class LiveMonitor(_TallyMonitor):
         """Redraw the panel."""
         self._drawn_at = self._clock()
         workers = [] if final else worker_facts(self._busy, self._drawn_at)
-        self._live.update(panel([*self._tally.facts(final=final), *self._split(), *workers]), refresh=True)
+        facts = panel([*self._tally.facts(final=final), *self._split(), *workers])
+        self._show(lambda: self._live.update(facts, refresh=True))
 
 
 class LineMonitor(_TallyMonitor):
@@ -134,7 +144,7 @@ class LineMonitor(_TallyMonitor):
         """Print the state as one line, whatever the width."""
         self._printed_at = self._clock()
         facts = [*self._tally.facts(final=final), *(self._split() if final else ())]
-        self._console.print(Text(line(facts)), soft_wrap=True)
+        self._show(lambda: self._console.print(Text(line(facts)), soft_wrap=True))
 
 
 def worker_facts(busy: Mapping[int, tuple[Unit, float]], now: float) -> Facts:

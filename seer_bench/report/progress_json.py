@@ -2,8 +2,8 @@
 
     {"schema": "seer-bench/progress/1", "event": "started", "protocol": NAME, "units": N, "done": n}
     {"event": "noted", "text": TEXT}
-    {"event": "finished", "unit": ID, "attempt": k, "outcome": "success"|"failure"|"error", "solved": n, "steps": n,
-     "error": TEXT or null}
+    {"event": "finished", "unit": ID, "attempt": k, "outcome": "success"|"failure"|"error", "tasks": [tried ones],
+     "solved": n, "steps": n, "error": TEXT or null}
     {"event": "progress", "units": N, "done": n, "errors": n, "elapsed": s, "steps": n, "steps_per_second": x or null,
      "remaining_seconds": s or null, "split": {part: fraction}, "workers": {number: unit}}
     {"event": "closed", ...}    as "progress", without the workers
@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from seer_bench.contracts import Unit, UnitResult
 from seer_bench.protocol import EvaluationProtocol
-from seer_bench.report.tally import Tally, chain_length
+from seer_bench.report.tally import Tally
 
 SCHEMA = "seer-bench/progress/1"
 _PAUSE_S = 1.0
@@ -39,7 +39,7 @@ class JsonMonitor:
 
     def started(self, protocol: EvaluationProtocol, total: int, recorded: Sequence[UnitResult]) -> None:
         """Write the first line, with the schema."""
-        self._tally = Tally(chain_length(protocol), total, recorded, self._clock)
+        self._tally = Tally(protocol.chain_length, total, recorded, self._clock)
         self._told_at = self._clock()
         self._write({"schema": SCHEMA, "event": "started", "protocol": protocol.name, **self._counts()})
 
@@ -68,6 +68,7 @@ class JsonMonitor:
                 "unit": result.unit_id,
                 "attempt": result.attempt,
                 "outcome": result.outcome,
+                "tasks": [subtask.task for subtask in result.subtasks],
                 "solved": result.solved,
                 "steps": sum(subtask.steps for subtask in result.subtasks),
                 "error": None if result.error is None else result.error.message,

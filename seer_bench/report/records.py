@@ -1,21 +1,31 @@
 """A report for machines: JSON and CSV, numbers unrounded, rates as fractions.
 
-The JSON tree, schema "seer-bench/report/1":
+The JSON tree of one table, schema "seer-bench/table/1":
 
-    schema      "seer-bench/report/1"
-    table       key of the paper's table, "table2"
+    schema      "seer-bench/table/1"
+    table       key of the paper's table, e.g. "table2"
     notes       remarks on the paper's rows
-    paper       [{method, rates: [5 fractions or null], average_length}]
-    runs        [{label, policy: {name, version, privileged, options}, checkpoint: {name, sha256} or null,
-                  arm, seed, backend, protocol: {name, fingerprint, comparable}, paths,
-                  n, planned, complete,
-                  rates: [{value, low, high}],               95 % Wilson
-                  average_length: {value, low, high},        95 % bootstrap over chains
-                  tasks: [{task, successes, attempts, rate: {value, low, high}}],
-                  errors, average_length_bounds: [low, high],
-                  policy_errors, actions_out_of_range, mixed, notes}]
+    paper       one element a row of the paper; null where its text is not legible
+                  of a table of chains:  {method, rates: [5 fractions], average_length}
+                  of a table of tasks:   {method, average, tasks: {task: fraction}}
+    runs        one element a row of ours:
+                  {label, policy: {name, version, privileged, fast, options}, checkpoint: {name, sha256} or null,
+                   arm, seed, backend, protocol: {name, fingerprint, comparable}, paths,
+                   n, planned, complete,
+                   tasks: [{task, successes, attempts, rate: {value, low, high}}],      95 % Wilson
+                   errors, policy_errors, actions_out_of_range, mixed, notes}
+                  and of a table of chains:
+                   rates: [{value, low, high}],               95 % Wilson
+                   average_length: {value, low, high},        95 % bootstrap over chains
+                   average_length_bounds: [low, high]         had all errors failed, or been solved
+                  or of a table of tasks:
+                   tasks_planned,
+                   average: {value, low, high} or null,       95 %, stratified by task; null until all tasks were played
+                   solved_bounds: [low, high]                 share of rollouts, had all errors failed, or been solved
     problems    what could not be reported, one sentence each
-    hint        why no run is shown and what to do; empty where one is
+    hints       what is missing, each with the command that fills it
+
+The tree of a report, schema "seer-bench/report/2": {schema, tables: {key: tree of the table}, problems}.
 """
 
 from __future__ import annotations
@@ -26,82 +36,55 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from seer_bench.report.chains import ChainSummary, Estimate
-from seer_bench.report.document import Document, plain
-from seer_bench.report.paper_tables import PaperChainRow, PaperChainTable
-from seer_bench.report.table2 import paper_notes, run_notes
+from seer_bench.report.counts import Estimate, RunSummary
+from seer_bench.report.document import plain
+from seer_bench.report.paper_table import TableReport
 
-SCHEMA = "seer-bench/report/1"
+SCHEMA = "seer-bench/report/2"
+TABLE_SCHEMA = "seer-bench/table/1"
 _FORMULA = ("=", "+", "-", "@")
 
 
-def to_json(paper: PaperChainTable, summaries: Sequence[ChainSummary], document: Document) -> dict[str, Any]:
-    """The tree above."""
+def report_record(tables: Sequence[TableReport[Any]], problems: Sequence[str]) -> dict[str, Any]:
+    """The tree of a report."""
     return {
         "schema": SCHEMA,
-        "table": paper.key,
-        "notes": list(paper_notes(paper)),
-        "paper": [
-            {"method": row.method, "rates": _fractions(row), "average_length": row.average_length} for row in paper.rows
-        ],
-        "runs": [_run(summary) for summary in summaries],
-        "problems": list(document.problems),
-        "hint": document.hint,
+        "tables": {report.table.key: table_record(report) for report in tables},
+        "problems": list(problems),
     }
 
 
-def chains_csv(paper: PaperChainTable, summaries: Sequence[ChainSummary]) -> str:
-    """One line a row of the table; intervals are columns of their own, notes the last one."""
-    lines: list[dict[str, Any]] = []
-    for row in paper.rows:
-        rates = {f"rate_{i}": rate for i, rate in enumerate(_fractions(row), start=1)}
-        notes = " ".join(paper_notes(paper))
-        lines.append(
-            {"method": row.method, "protocol": "paper", **rates, "avg_len": row.average_length, "notes": notes}
-        )
-    for summary in summaries:
-        line: dict[str, Any] = {"method": summary.label, "protocol": summary.protocol.name}
-        for i, rate in enumerate(summary.rates, start=1):
-            line |= _interval_columns(f"rate_{i}", rate)
-        line |= _interval_columns("avg_len", summary.average_length)
-        low, high = summary.average_length_bounds
-        line |= {
-            "n": summary.n,
-            "planned": summary.planned,
-            "errors": summary.errors,
-            "avg_len_if_errors_failed": low,
-            "avg_len_if_errors_solved": high,
-            "policy_errors": summary.policy_errors,
-            "actions_out_of_range": summary.actions_out_of_range,
-            "notes": " ".join(run_notes(summary)),
-        }
-        lines.append(line)
-    values = [f"rate_{i}" for i in range(1, paper.length + 1)] + ["avg_len"]
-    columns = [f"{value}{suffix}" for value in values for suffix in ("", "_low", "_high")]
-    counts = ["n", "planned", "errors", "avg_len_if_errors_failed", "avg_len_if_errors_solved"]
-    last = ["policy_errors", "actions_out_of_range", "notes"]
-    return _csv(["method", "protocol", *columns, *counts, *last], lines)
+def table_record(report: TableReport[Any]) -> dict[str, Any]:
+    """The tree of one table."""
+    return {
+        "schema": TABLE_SCHEMA,
+        "table": report.table.key,
+        **report.table.record(report.summaries),
+        "problems": list(report.document.problems),
+        "hints": list(report.document.hints),
+    }
 
 
-def tasks_csv(summaries: Sequence[ChainSummary]) -> str:
-    """One line a row and task."""
-    lines = [
+def tasks_csv(summaries: Sequence[RunSummary], printed: Sequence[Mapping[str, Any]] = ()) -> str:
+    """One line a row and task; `printed` are the paper's lines, which come first."""
+    lines: list[Mapping[str, Any]] = list(printed)
+    lines += [
         {
             "method": summary.label,
             "protocol": summary.protocol.name,
             "task": score.task,
             "successes": score.successes,
             "attempts": score.attempts,
-            **_interval_columns("rate", score.rate),
+            **interval_columns("rate", score.rate),
         }
         for summary in summaries
         for score in summary.tasks
     ]
-    return _csv(["method", "protocol", "task", "successes", "attempts", "rate", "rate_low", "rate_high"], lines)
+    return csv_text(["method", "protocol", "task", "successes", "attempts", "rate", "rate_low", "rate_high"], lines)
 
 
-def _run(summary: ChainSummary) -> dict[str, Any]:
-    """One element of "runs"."""
+def run_record(summary: RunSummary, notes: Sequence[str]) -> dict[str, Any]:
+    """What an element of "runs" holds in every table."""
     manifest, protocol = summary.manifest, summary.protocol
     checkpoint = manifest.checkpoint
     return {
@@ -110,6 +93,7 @@ def _run(summary: ChainSummary) -> dict[str, Any]:
             "name": manifest.policy.name,
             "version": manifest.policy.version,
             "privileged": manifest.policy.privileged,
+            "fast": manifest.policy.fast,
             "options": dict(manifest.policy.options),
         },
         "checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256} if checkpoint else None,
@@ -125,29 +109,31 @@ def _run(summary: ChainSummary) -> dict[str, Any]:
         "n": summary.n,
         "planned": summary.planned,
         "complete": summary.complete,
-        "rates": [asdict(rate) for rate in summary.rates],
-        "average_length": asdict(summary.average_length),
         "tasks": [asdict(score) for score in summary.tasks],
         "errors": summary.errors,
-        "average_length_bounds": list(summary.average_length_bounds),
         "policy_errors": summary.policy_errors,
         "actions_out_of_range": summary.actions_out_of_range,
         "mixed": list(summary.mixed),
-        "notes": list(run_notes(summary)),
+        "notes": list(notes),
     }
 
 
-def _fractions(row: PaperChainRow) -> list[float | None]:
-    """The paper's percentages as fractions; rounded to undo the noise of the division."""
-    return [None if rate is None else round(rate / 100, 4) for rate in row.rates]
+def fraction(rate: float | None) -> float | None:
+    """A percentage of the paper as a fraction; rounded to undo the noise of the division."""
+    return None if rate is None else round(rate / 100, 4)
 
 
-def _interval_columns(name: str, estimate: Estimate) -> dict[str, float | None]:
+def fractions(rates: Iterable[float | None]) -> list[float | None]:
+    """Several of them."""
+    return [fraction(rate) for rate in rates]
+
+
+def interval_columns(name: str, estimate: Estimate) -> dict[str, float | None]:
     """A value and the ends of its interval under their column names."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _csv(columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> str:
+def csv_text(columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> str:
     """CSV text; absent values stay empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from seer_bench.contracts import UnitResult
-from seer_bench.report.chains import base_label, scored
+from seer_bench.errors import StoreError
+from seer_bench.report.counts import base_label, scored
 from seer_bench.report.document import counted, plain
-from seer_bench.report.tally import chain_length, duration, score_facts
+from seer_bench.report.tally import duration, score_facts, task_lines
 from seer_bench.store import RunData, Session, find_runs, is_being_written, merge_runs, read_run
 
 
@@ -56,6 +57,12 @@ class RunStatus:
         return units if isinstance(units, int) else None
 
     @property
+    def done(self) -> int:
+        """Units with an outcome, among those that the last session was asked for."""
+        before = self.session.facts.get("done") if self.session else None
+        return before + sum(map(self._is_new, self.scored)) if isinstance(before, int) else len(self.scored)
+
+    @property
     def scored(self) -> list[UnitResult]:
         """Units with an outcome."""
         return scored(self.run.results.values())
@@ -68,8 +75,8 @@ class RunStatus:
 
     @property
     def missing(self) -> int | None:
-        """Units that are still open; None where it is not known how many were asked for."""
-        return None if self.total is None else max(0, self.total - len(self.scored) - len(self.errors))
+        """Units that the last session has still to play; None where it is not known how many it was asked for."""
+        return None if self.total is None else max(0, self.total - self.done - sum(map(self._is_new, self.errors)))
 
     @property
     def pace(self) -> Pace | None:
@@ -77,7 +84,7 @@ class RunStatus:
         session = self.session
         if not self.written or session is None or session.ended is not None:
             return None
-        ours = [r for r in self.scored if r.run_info.get("session") == session.id and "finished" in r.run_info]
+        ours = [r for r in self.scored if self._is_new(r) and "finished" in r.run_info]
         if not ours:
             return None
         last = max(r.run_info["finished"] for r in ours)
@@ -85,30 +92,47 @@ class RunStatus:
         steps = sum(subtask.steps for r in ours for subtask in r.subtasks)
         return Pace(len(ours), steps, max(last - started, 1e-3), last)
 
+    def _is_new(self, result: UnitResult) -> bool:
+        """The last session has made it."""
+        return self.session is not None and result.run_info.get("session") == self.session.id
 
-def read_status(root: Path) -> list[RunStatus]:
-    """The run directory `root`, or every one below it.
+
+def read_status(root: Path) -> tuple[list[RunStatus], list[str]]:
+    """The run directory `root`, or every one below it, and in words those that cannot be read.
 
     Raises:
-        StoreError: `root` is no directory, or a run in it cannot be read.
-        DamagedRecordError: records contradict one another.
+        StoreError: `root` is no directory.
     """
-    return [RunStatus(read_run(path), is_being_written(path)) for path in find_runs([root])]
+    statuses, problems = [], []
+    for path in find_runs([root]):
+        try:
+            statuses.append(RunStatus(read_run(path), is_being_written(path)))
+        except StoreError as error:
+            problems.append(str(error))
+    return statuses, problems
 
 
-def print_status(root: Path, console: Console, *, clock: Callable[[], float] = time.time) -> None:
+def print_status(root: Path, console: Console, *, clock: Callable[[], float] = time.time) -> bool:
     """Print how far the runs are; shards of one run get a common score.
 
+    Returns:
+        Whether every run could be read.
+
     Raises:
-        StoreError: as `read_status`.
-        DamagedRecordError: as `read_status`.
+        StoreError: `root` is no directory.
     """
-    groups = _groups(read_status(root))
-    if not groups:
-        console.print(Text(f"no run in {root}; seer-bench run makes one"), soft_wrap=True)
-    for number, group in enumerate(groups):
-        for line in ([""] if number else []) + status_lines(group, now=clock()):
+    statuses, problems = read_status(root)
+    blocks = []
+    for group in _groups(statuses):
+        try:
+            blocks.append(status_lines(group, now=clock()))
+        except StoreError as error:  # shards that contradict one another
+            problems.append(str(error))
+    blocks += [[f"cannot be read: {plain(problem)}"] for problem in problems]
+    for number, block in enumerate(blocks or [[f"no run in {root}; seer-bench run makes one"]]):
+        for line in ([""] if number else []) + block:
             console.print(Text(line), soft_wrap=True)
+    return not problems
 
 
 def status_lines(group: Sequence[RunStatus], *, now: float) -> list[str]:
@@ -127,16 +151,15 @@ def status_lines(group: Sequence[RunStatus], *, now: float) -> list[str]:
     if len(group) > 1:
         lines.append(f"  together: {counted(len(results), 'unit')} done")
     if results:
-        facts = score_facts([result.solved for result in results], chain_length(manifest.protocol))
-        lines += [f"  {name} {value}" for name, value in facts]
+        length = manifest.protocol.chain_length
+        lines += [f"  {name} {value}" for name, value in score_facts(results, length)]
+        lines += [f"    {line}" for line in task_lines(results, length)]
     return lines
 
 
 def _directory_lines(status: RunStatus, now: float) -> list[str]:
     """Where one directory stands."""
-    done = len(status.scored)
-    units = f"{done}/{status.total}" if status.total is not None else f"{done}"
-    lines = [f"{plain(str(status.run.path))}: units {units}, {_state(status)}"]
+    lines = [f"{plain(str(status.run.path))}: units {_units(status)}, {_state(status)}"]
     if (pace := status.pace) is not None:
         speed = f"  {pace.steps / pace.seconds:,.0f} steps/s, last outcome {duration(max(0.0, now - pace.last))} ago"
         if status.missing is not None:
@@ -149,6 +172,14 @@ def _directory_lines(status: RunStatus, now: float) -> list[str]:
     if not status.written:  # a line that is being written at this moment is no problem
         lines += [f"  {plain(problem)}" for problem in status.run.problems]
     return lines
+
+
+def _units(status: RunStatus) -> str:
+    """How many units are done, of how many."""
+    if status.total is None:
+        return f"{len(status.scored)}"
+    others = len(status.scored) - status.done
+    return f"{status.done}/{status.total}" + (f" and {others} that were asked for before" if others else "")
 
 
 def _state(status: RunStatus) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from seer_bench.report.chains import base_label, scored
+from seer_bench.report.counts import base_label, scored
 from seer_bench.report.document import counted, plain
-from seer_bench.report.tally import chain_length, score_facts
+from seer_bench.report.tally import score_facts, task_lines
 from seer_bench.store import RunData, read_run
 
 
@@ -38,8 +38,9 @@ def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
         plain(f"{base_label(run.manifest)} on {run.manifest.protocol.name}: {counted(len(results), 'unit')} scored")
     ]
     if results:
-        solved, length = [result.solved for result in results], chain_length(run.manifest.protocol)
-        lines += [f"{name} {value}" for name, value in score_facts(solved, length)]
+        length = run.manifest.protocol.chain_length
+        lines += [f"{name} {value}" for name, value in score_facts(results, length)]
+        lines += [f"  {line}" for line in task_lines(results, length)]
     if errors:
         lines.append(
             f"{counted(errors, 'unit')} without an outcome: the infrastructure failed; the same command retries"

@@ -1,10 +1,16 @@
-"""Table 2 of the paper with every run beside it: the one place where its words are chosen."""
+"""Tables of chains, such as Table 2 of the paper, with every run beside it: their words are chosen here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
 
-from seer_bench.report.chains import ChainSummary, Estimate
+from seer_bench.errors import UsageError
+from seer_bench.report import records
+from seer_bench.report.chains import ChainSummary, summarise
+from seer_bench.report.counts import Estimate
 from seer_bench.report.document import (
     ABSENT,
     Cell,
@@ -13,88 +19,106 @@ from seer_bench.report.document import (
     Notes,
     Row,
     Table,
-    count,
-    counted,
     interval,
     percent,
     plain,
 )
-from seer_bench.report.paper_tables import PaperChainRow, PaperChainTable
+from seer_bench.report.paper_table import PaperTable
+from seer_bench.report.paper_tables import PaperChainRow, PaperChainTable, load_chain_table
+from seer_bench.report.wording import error_table, excluded_note, hints, origin_notes, paper_note, simulation_notes
+from seer_bench.store import RunData
 
-OWN_BACKEND = "own"
-"""The backend that needs no remark."""
 RUNS_A_TABLE = 3
 """Runs side by side in a table of tasks, so that it fits 80 columns and a printed page."""
-NO_RUNS = (
-    "No runs were found, so only the paper's rows are shown. Add a row with: "
-    "seer-bench run calvin --policy expert --units 0:20"
-)
-
-ALL_LEFT_OUT = (
-    "Every run that was found had to be left out, so only the paper's rows are shown; the reason for each is listed."
-)
+FIRST = "seer-bench run calvin --policy expert --units 0:20"
+"""A command that adds a row."""
 
 
-def build_document(
-    paper: PaperChainTable, summaries: Sequence[ChainSummary], problems: Sequence[str], *, found: int
-) -> Document:
-    """Word the whole report; `summaries` in the order of the rows, `found` counts the run directories read."""
-    notes = Notes()
-    tables = [_main_table(paper, summaries, notes)]
-    for start in range(0, len(summaries), RUNS_A_TABLE):
-        tables.append(_task_table(summaries, range(start, min(start + RUNS_A_TABLE, len(summaries)))))
-    if summaries:
-        tables.append(_error_table(summaries))
-    return Document(
-        title=f"Table 2: {paper.title}",
-        lead="Percent of chains in which at least 1, 2, ... instructions in a row were followed, and the average "
-        "number of them (Avg. Len.). Small print: 95 % intervals, Wilson for rates, bootstrap over chains for "
-        "Avg. Len.",
-        tables=tuple(tables),
-        notes=notes.texts,
-        problems=tuple(plain(problem) for problem in problems),
-        hint=_hint(summaries, found),
-    )
+class ChainTable(PaperTable[ChainSummary]):
+    """A table about chains of a fixed length.
 
+    Args:
+        key: of the paper's table.
+        number: how the paper calls it, e.g. "Table 2".
+    """
 
-def _hint(summaries: Sequence[ChainSummary], found: int) -> str:
-    """What to say where no row of ours is shown; else empty."""
-    if summaries:
-        return ""
-    return ALL_LEFT_OUT if found else NO_RUNS
+    unit = "chain"
 
+    def __init__(self, key: str, number: str) -> None:
+        self.key = key
+        self._number = number
 
-def paper_notes(paper: PaperChainTable) -> tuple[str, ...]:
-    """What a reader must know before comparing with the paper's rows."""
-    return (
-        f"As printed in the paper: {paper.metric.rstrip('.')}. Checkpoints picked by their scores on the test itself "
-        "are favoured over one that was fixed beforehand. The paper prints no intervals.",
-    )
+    @cached_property
+    def _paper(self) -> PaperChainTable:
+        """The paper's rows."""
+        return load_chain_table(self.key)
+
+    def summarise(self, runs: Sequence[RunData]) -> ChainSummary | None:
+        """As `chains.summarise`; raises UsageError for chains of another length as well."""
+        summary = summarise(runs)
+        if summary is not None and len(summary.rates) != self._paper.length:
+            raise UsageError(
+                f"{summary.protocol.name} has chains of {len(summary.rates)} subtasks; the table is about chains of "
+                f"{self._paper.length}."
+            )
+        return summary
+
+    def document(self, summaries: Sequence[ChainSummary], problems: Sequence[str], *, found: int) -> Document:
+        """Chains by position, then success per task, then errors."""
+        notes = Notes()
+        tables = [_main_table(self._paper, summaries, notes)]
+        for start in range(0, len(summaries), RUNS_A_TABLE):
+            tables.append(_task_table(summaries, range(start, min(start + RUNS_A_TABLE, len(summaries)))))
+        if summaries:
+            tables.append(error_table(summaries, self.unit))
+        return Document(
+            title=f"{self._number}: {self._paper.title}",
+            lead="Percent of chains in which at least 1, 2, ... instructions in a row were followed, and the average "
+            "number of them (Avg. Len.). Small print: 95 % intervals, Wilson for rates, bootstrap over chains for "
+            "Avg. Len.",
+            tables=tuple(tables),
+            notes=notes.texts,
+            problems=tuple(plain(problem) for problem in problems),
+            hints=hints(self._number, summaries, self.unit, found=found, first=FIRST),
+        )
+
+    def record(self, summaries: Sequence[ChainSummary]) -> Mapping[str, Any]:
+        """Rates by position and average lengths."""
+        return {
+            "notes": [paper_note(self._paper.metric)],
+            "paper": [
+                {
+                    "method": row.method,
+                    "rates": records.fractions(row.rates),
+                    "average_length": row.average_length,
+                }
+                for row in self._paper.rows
+            ],
+            "runs": [
+                {
+                    **records.run_record(summary, run_notes(summary)),
+                    "rates": [asdict(rate) for rate in summary.rates],
+                    "average_length": asdict(summary.average_length),
+                    "average_length_bounds": list(summary.average_length_bounds),
+                }
+                for summary in summaries
+            ],
+        }
+
+    def csv(self, summaries: Sequence[ChainSummary]) -> Mapping[str, str]:
+        """One line a row of the table, and one line a row and task."""
+        return {"": _chains_csv(self._paper, summaries), "_tasks": records.tasks_csv(summaries)}
 
 
 def run_notes(summary: ChainSummary) -> tuple[str, ...]:
     """Everything that qualifies one row, each as a sentence of its own."""
-    notes = []
-    protocol = summary.protocol
-    if protocol.comparable != "yes":
-        reason = protocol.comparable.rstrip(".")
-        notes.append(f"Not comparable with the paper's rows ({protocol.name}): {reason}.")
-    if summary.manifest.policy.privileged:
-        notes.append("Privileged policy: it reads the simulator's state, which a robot's policy cannot.")
-    if summary.manifest.policy.fast:
-        notes.append("Fast: batches depended on timing, so another run may give other outcomes.")
+    notes = origin_notes(summary)
     if not summary.complete:
         notes.append("Partial: not every chain of the protocol has an outcome.")
     if summary.errors:
         low, high = summary.average_length_bounds
-        notes.append(
-            f"Excluded: {counted(summary.errors, 'chain')} without an outcome because the infrastructure failed; had "
-            f"all of them failed or been solved, Avg. Len. would be {low:.2f} or {high:.2f}."
-        )
-    if summary.manifest.backend != OWN_BACKEND:
-        notes.append(f"Simulated by the backend '{summary.manifest.backend}'.")
-    if summary.mixed:
-        notes.append(f"Merged over sessions whose simulations differ in: {', '.join(summary.mixed)}.")
+        notes.append(excluded_note(summary, "chain", f"Avg. Len. would be {low:.2f} or {high:.2f}"))
+    notes += simulation_notes(summary)
     if summary.average_length.low is not None and summary.average_length.low == summary.average_length.high:
         notes.append(
             "Every chain ended alike, so resampling shows no spread in Avg. Len.; the Wilson intervals of the rates "
@@ -113,7 +137,7 @@ def _main_table(paper: PaperChainTable, summaries: Sequence[ChainSummary], notes
         Column("n"),
         Column("Protocol", align="left", fold=True),
     )
-    marks = notes.number(paper_notes(paper))
+    marks = notes.number([paper_note(paper.metric)])
     groups = [tuple(_paper_row(row, marks) for row in paper.rows)]
     if summaries:
         groups.append(tuple(_run_row(summary, notes.number(run_notes(summary))) for summary in summaries))
@@ -167,23 +191,39 @@ def _task_table(summaries: Sequence[ChainSummary], which: range) -> Table:
     return Table(f"Success per task in % (solved/tried){part}", columns, (tuple(rows),))
 
 
-def _error_table(summaries: Sequence[ChainSummary]) -> Table:
-    """What went wrong apart from failing."""
-    columns = (
-        Column("Run", align="left"),
-        Column("Infrastructure errors", "chains left out"),
-        Column("Policy errors", "chains failed by them"),
-        Column("Out of range", "actions beyond ±1"),
-        Column("Protocol", align="left", fold=True),
-    )
-    rows = tuple(
-        (
-            Cell(s.label),
-            Cell(count(s.errors)),
-            Cell(count(s.policy_errors)),
-            Cell(count(s.actions_out_of_range)),
-            Cell(plain(s.protocol.name)),
+def _chains_csv(paper: PaperChainTable, summaries: Sequence[ChainSummary]) -> str:
+    """One line a row of the table; intervals are columns of their own, notes the last one."""
+    lines: list[dict[str, Any]] = []
+    for row in paper.rows:
+        rates = {f"rate_{i}": rate for i, rate in enumerate(records.fractions(row.rates), start=1)}
+        lines.append(
+            {
+                "method": row.method,
+                "protocol": "paper",
+                **rates,
+                "avg_len": row.average_length,
+                "notes": paper_note(paper.metric),
+            }
         )
-        for s in summaries
-    )
-    return Table("Errors", columns, (rows,))
+    for summary in summaries:
+        line: dict[str, Any] = {"method": summary.label, "protocol": summary.protocol.name}
+        for i, rate in enumerate(summary.rates, start=1):
+            line |= records.interval_columns(f"rate_{i}", rate)
+        line |= records.interval_columns("avg_len", summary.average_length)
+        low, high = summary.average_length_bounds
+        line |= {
+            "n": summary.n,
+            "planned": summary.planned,
+            "errors": summary.errors,
+            "avg_len_if_errors_failed": low,
+            "avg_len_if_errors_solved": high,
+            "policy_errors": summary.policy_errors,
+            "actions_out_of_range": summary.actions_out_of_range,
+            "notes": " ".join(run_notes(summary)),
+        }
+        lines.append(line)
+    values = [f"rate_{i}" for i in range(1, paper.length + 1)] + ["avg_len"]
+    columns = [f"{value}{suffix}" for value in values for suffix in ("", "_low", "_high")]
+    counts = ["n", "planned", "errors", "avg_len_if_errors_failed", "avg_len_if_errors_solved"]
+    last = ["policy_errors", "actions_out_of_range", "notes"]
+    return records.csv_text(["method", "protocol", *columns, *counts, *last], lines)

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from seer_bench.contracts import UnitResult
-from seer_bench.protocol import EvaluationProtocol
-from seer_bench.report.chains import Estimate, estimate_chain_rates, estimate_mean, estimate_rate
-from seer_bench.report.document import interval, percent
+from seer_bench.report.chains import estimate_chain_rates, estimate_mean
+from seer_bench.report.counts import Estimate, estimate_rate, score_tasks
+from seer_bench.report.document import interval, percent, plain
+from seer_bench.report.rollouts import estimate_average
 
 PARTS = ("physics", "render", "policy")
 """What the time of a unit is split into; the rest is the harness'."""
@@ -17,7 +18,14 @@ _SCORE_S = 2.0
 
 
 class Tally:
-    """Counts what a session tells; works for chains of any length and for single subtasks."""
+    """Counts what a session tells; works for chains of any length and for single tasks.
+
+    Args:
+        length: most subtasks of a unit, `EvaluationProtocol.chain_length`.
+        total: units asked for.
+        recorded: those with an outcome from earlier sessions.
+        clock: seconds, from any start.
+    """
 
     def __init__(self, length: int, total: int, recorded: Sequence[UnitResult], clock: Callable[[], float]) -> None:
         self.steps = 0
@@ -25,14 +33,14 @@ class Tally:
         self._total = total
         self._clock = clock
         self._started = clock()
-        self._solved: dict[str, int] = {}
+        self._scored: dict[str, UnitResult] = {}
         self._errors: set[str] = set()
         self._faulty: set[str] = set()
         self._length = length
         self._seconds: Counter[str] = Counter()
         for result in recorded:
             self._count(result)
-        self._before = len(self._solved)
+        self._before = len(self._scored)
         self._score: tuple[int, float, list[tuple[str, str]]] = (0, 0.0, [])
 
     def add(self, result: UnitResult) -> None:
@@ -49,12 +57,12 @@ class Tally:
         self._errors.discard(result.unit_id)
         if result.error is not None:
             self._faulty.add(result.unit_id)
-        self._solved[result.unit_id] = result.solved
+        self._scored[result.unit_id] = result
 
     @property
     def done(self) -> int:
         """Units with an outcome, those of earlier sessions included."""
-        return len(self._solved)
+        return len(self._scored)
 
     @property
     def total(self) -> int:
@@ -111,20 +119,27 @@ class Tally:
         count, at, score = self._score
         now = self._clock()
         if self.done != count and (final or not score or now - at >= _SCORE_S):
-            solved = [self._solved[unit] for unit in sorted(self._solved)]
-            score = score_facts(solved, self._length)
+            score = score_facts([self._scored[unit] for unit in sorted(self._scored)], self._length)
             self._score = (self.done, now, score)
         return score
 
 
-def chain_length(protocol: EvaluationProtocol) -> int:
-    """Subtasks a unit; 1 where the protocol speaks of no chains."""
-    return int(protocol.settings.get("chain", {}).get("length", 1))
+def score_facts(results: Sequence[UnitResult], length: int) -> list[tuple[str, str]]:
+    """The score of units with at most `length` subtasks; `results` all have an outcome and are not empty."""
+    return chain_facts([result.solved for result in results], length) if length > 1 else rate_facts(results)
 
 
-def score_facts(solved: Sequence[int], length: int) -> list[tuple[str, str]]:
-    """The score of units of `length` subtasks; `solved` is not empty."""
-    return chain_facts(solved, length) if length > 1 else rate_facts(solved)
+def task_lines(results: Sequence[UnitResult], length: int) -> list[str]:
+    """A line for each task of units that are about one of several; none for chains, and none for a single task."""
+    tasks = score_tasks(results) if length == 1 else ()
+    if len(tasks) < 2:
+        return []
+    counts = [f"{task.successes}/{task.attempts}" for task in tasks]
+    width = max(map(len, counts))
+    return [
+        f"{count:>{width}}  {percent(task.rate.value):>5} % {_bounds(task.rate, 1, 100):<12}  {plain(task.task)}"
+        for count, task in zip(counts, tasks, strict=True)
+    ]
 
 
 def split_text(split: Mapping[str, float]) -> str:
@@ -132,10 +147,16 @@ def split_text(split: Mapping[str, float]) -> str:
     return ", ".join(f"{part} {100 * share:.0f} %" for part, share in split.items())
 
 
-def rate_facts(solved: Sequence[int]) -> list[tuple[str, str]]:
-    """The score of single subtasks; `solved` holds 0 or 1 a unit and is not empty."""
-    rate = estimate_rate(sum(solved), len(solved))
-    return [("success rate", f"{percent(rate.value)} % {_bounds(rate, 1, 100)} ({sum(solved)}/{len(solved)})")]
+def rate_facts(results: Sequence[UnitResult]) -> list[tuple[str, str]]:
+    """The score of units about one task each: the rate or, of several tasks, the mean of their rates."""
+    tasks = score_tasks(results)
+    solved = sum(result.solved for result in results)
+    if len(tasks) < 2:
+        rate = estimate_rate(solved, len(results))
+        return [("success rate", f"{percent(rate.value)} % {_bounds(rate, 1, 100)} ({solved}/{len(results)})")]
+    mean = estimate_average(tasks)
+    text = f"{percent(mean.value)} % {_bounds(mean, 1, 100)} over {len(tasks)} tasks ({solved}/{len(results)})"
+    return [("Avg. Success", text)]
 
 
 def chain_facts(solved: Sequence[int], positions: int) -> list[tuple[str, str]]:

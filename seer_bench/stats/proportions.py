@@ -27,18 +27,22 @@ def wilson(*, successes: int, n: int, confidence: float = 0.95) -> Interval:
     Raises:
         ValueError: not 0 <= successes <= n, or not 0 < confidence < 1.
     """
-    _check_counts(successes, n)
+    check_counts(successes, n)
     check_confidence(confidence)
     if n == 0:
         return Interval(0.0, 1.0)
+    return score_interval(successes / n, n, confidence)
+
+
+def score_interval(rate: float, n: float, confidence: float) -> Interval:
+    """Wilson's formula for a rate over n units, where n > 0 need not be whole: an effective number serves too."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    rate = successes / n
     centre = rate + z * z / (2 * n)
     spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
     # At the edges the formula gives exactly 0 or 1; say so without the rounding.
-    low = 0.0 if successes == 0 else (centre - spread) / scale
-    high = 1.0 if successes == n else (centre + spread) / scale
+    low = 0.0 if rate == 0 else (centre - spread) / scale
+    high = 1.0 if rate == 1 else (centre + spread) / scale
     return Interval(low, high)
 
 
@@ -57,7 +61,7 @@ def rate_bounds(*, successes: int, n: int, errors: int) -> Interval:
     Raises:
         ValueError: not 0 <= successes <= n, or errors < 0.
     """
-    _check_counts(successes, n)
+    check_counts(successes, n)
     if errors < 0:
         raise ValueError(f"errors is {errors}; it must not be negative")
     total = n + errors
@@ -72,7 +76,7 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1, e.g. 0.95")
 
 
-def _check_counts(successes: int, n: int) -> None:
+def check_counts(successes: int, n: int) -> None:
     """Refuse counts that cannot be."""
     if not 0 <= successes <= n:
         raise ValueError(f"successes is {successes} and n is {n}; expected 0 <= successes <= n")

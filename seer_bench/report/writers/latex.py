@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from seer_bench.report.document import Cell, Column, Document, Table
+from collections.abc import Sequence
+
+from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table
 
 _SPECIAL = str.maketrans(
     {
@@ -21,6 +23,9 @@ _SPECIAL = str.maketrans(
     }
 )
 
+_LONG_HEADING = 16
+"""Characters from which a heading of numbers is broken."""
+
 
 def render(document: Document) -> str:
     """All tables, each a `table` environment with the notes below the first."""
@@ -30,8 +35,7 @@ def render(document: Document) -> str:
         notes = document.notes if i == 0 else ()
         caption = f"{document.title}. {document.lead}" if i == 0 else table.title
         parts.append(_table(table, caption, notes))
-    if document.hint:
-        parts.append(f"% {document.hint}")
+    parts += [f"% {hint}" for hint in document.hints]
     return "\n\n".join(parts) + "\n"
 
 
@@ -42,23 +46,31 @@ def escape(text: str) -> str:
 
 def _table(table: Table, caption: str, notes: tuple[str, ...]) -> str:
     """One `table` environment."""
-    layout = "".join("r" if column.align == "right" else "l" for column in table.columns)
+    shown = [column for column in table.columns if not column.fold]
+    layout = "".join("r" if column.align == "right" else "l" for column in shown)
     lines = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(caption)}}}",
+        *([r"\footnotesize"] if any(len(column.heading) > _LONG_HEADING for column in shown[1:]) else []),
         rf"\begin{{tabular}}{{{layout}}}",
         r"\toprule",
-        _line([_heading(column) for column in table.columns]),
+        _line([_heading(column) for column in shown]),
     ]
     for group in table.groups:
         lines.append(r"\midrule")
-        lines += [
-            _line([_cell(cell, column) for cell, column in zip(row, table.columns, strict=True)]) for row in group
-        ]
+        lines += [_row(row, table.columns) for row in group]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\footnotesize {_mark(i)} {escape(note)}" for i, note in enumerate(notes, start=1)]
+    lines += [rf"\par\raggedright\footnotesize {_mark(i)} {escape(note)}" for i, note in enumerate(notes, start=1)]
     return "\n".join([*lines, r"\end{table}"])
+
+
+def _row(row: Row, columns: Sequence[Column]) -> str:
+    """One row; what can be folded stands below the first cell, since a page is narrow."""
+    pairs = list(zip(row, columns, strict=True))
+    cells = [_cell(cell, column) for cell, column in pairs if not column.fold]
+    below = [_small(cell.text) for cell, column in pairs if column.fold and cell.text != ABSENT]
+    return _line([_stack([cells[0], *below], "l"), *cells[1:]])
 
 
 def _line(cells: list[str]) -> str:
@@ -67,14 +79,31 @@ def _line(cells: list[str]) -> str:
 
 
 def _heading(column: Column) -> str:
-    """The heading, with the subheading behind it."""
-    return escape(f"{column.heading} ({column.subheading})" if column.subheading else column.heading)
+    """The heading, with the subheading behind it; a long one is broken into lines."""
+    text = escape(f"{column.heading} ({column.subheading})" if column.subheading else column.heading)
+    if len(column.heading) <= _LONG_HEADING:
+        return text
+    return rf"\parbox[b]{{1.8cm}}{{\raggedleft {text}}}" if column.align == "right" else text
 
 
 def _cell(cell: Cell, column: Column) -> str:
-    """The value, the marks of its notes, and a detail that is always shown."""
-    detail = f" {{\\scriptsize {escape(cell.detail)}}}" if cell.detail and column.detail == "always" else ""
-    return f"{escape(cell.text)}{_mark(*cell.notes)}{detail}"
+    """The value, the marks of its notes, and the small texts: below it where there are counts, else behind it."""
+    text = f"{escape(cell.text)}{_mark(*cell.notes)}"
+    detail = cell.detail if column.detail == "always" else ""
+    lines = [text, *(_small(part) for part in (cell.counts, detail) if part)]
+    return _stack(lines, column.align[0]) if cell.counts else " ".join(lines)
+
+
+def _stack(lines: Sequence[str], align: str) -> str:
+    """Lines below one another within a cell."""
+    if len(lines) == 1:
+        return lines[0]
+    return rf"\begin{{tabular}}[t]{{@{{}}{align}@{{}}}}" + r" \\ ".join(lines) + r"\end{tabular}"
+
+
+def _small(text: str) -> str:
+    """Small print."""
+    return rf"{{\scriptsize {escape(text)}}}"
 
 
 def _mark(*numbers: int) -> str:

@@ -16,10 +16,9 @@ def render(document: Document) -> str:
         parts += [f"## {escape(table.title)}", _table(table)]
         if i == 0:
             parts.append("\n".join(f"{n}. {escape(note)}" for n, note in enumerate(document.notes, start=1)))
-    if document.problems:
-        parts += ["## Not reported", "\n".join(f"- {escape(problem)}" for problem in document.problems)]
-    if document.hint:
-        parts.append(escape(document.hint))
+    for title, lines in (("Missing", document.hints), ("Not reported", document.problems)):
+        if lines:
+            parts += [f"## {title}", "\n".join(f"- {escape(line)}" for line in lines)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -37,9 +36,9 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    """The value, the marks of its notes, and the detail below."""
+    """The value, the marks of its notes, and the small texts below."""
     marks = f"<sup>{','.join(str(n) for n in cell.notes)}</sup>" if cell.notes else ""
-    return f"{escape(cell.text)}{marks}{_small(cell.detail)}"
+    return f"{escape(cell.text)}{marks}{_small(cell.counts)}{_small(cell.detail)}"
 
 
 def _small(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -17,11 +19,13 @@ _NAME = 25
 """Columns for the name of a row; the longest protocol name has as many."""
 _WIDE_NAME = 44
 """The same on a wide terminal."""
+_HEADING = 44
+"""Characters of a heading, which is broken into lines."""
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 
 
 def print_document(document: Document, console: Console) -> None:
-    """Print every part; texts are never read as rich markup."""
+    """Print every part but the problems; texts are never read as rich markup."""
     console.print(Text(document.title, style="bold"))
     console.print(Text(document.lead, style="dim"))
     for i, table in enumerate(document.tables):
@@ -31,11 +35,19 @@ def print_document(document: Document, console: Console) -> None:
         if i == 0:
             for number, note in enumerate(document.notes, start=1):
                 console.print(_hanging(_superscript((number,)), Text(note, style="dim")))
-    for problem in document.problems:
+    print_hints(document, console)
+
+
+def print_hints(document: Document, console: Console) -> None:
+    """Print what is missing in a table and how it is filled."""
+    for hint in document.hints:
+        console.print(_hanging("→", Text(hint)))
+
+
+def print_problems(problems: Sequence[str], console: Console) -> None:
+    """Print what could not be reported."""
+    for problem in problems:
         console.print(_hanging("!", Text(problem, style="yellow")))
-    if document.hint:
-        console.print()
-        console.print(Text(document.hint))
 
 
 def _render(table: Table, width: int) -> RichTable:
@@ -45,8 +57,8 @@ def _render(table: Table, width: int) -> RichTable:
     rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for i in shown:
         column = table.columns[i]
-        # Only the first column never wraps: its texts are cut to size, the others' are short.
-        rich.add_column(_heading(column), justify=column.align, overflow="fold", no_wrap=i == 0)
+        # The first column's texts are cut to size, and a name that could be folded is shown whole; the rest may wrap.
+        rich.add_column(_heading(column), justify=column.align, overflow="fold", no_wrap=i == 0 or column.fold)
     for group in table.groups:
         for row in group:
             cells = [_cell(row[i], table.columns[i], width) for i in shown]
@@ -58,7 +70,7 @@ def _render(table: Table, width: int) -> RichTable:
 
 def _heading(column: Column) -> Text:
     """The heading; protocol names below it break at their slash."""
-    text = Text(shorten(column.heading, 32))
+    text = Text(shorten(column.heading, _HEADING))
     if column.subheading:
         text.append("\n" + column.subheading.replace("/", "/\n"), style="dim")
     return text
@@ -79,6 +91,8 @@ def _cell(cell: Cell, column: Column, width: int) -> Text:
     """The value with its detail below, where the column wants it shown."""
     text = Text(cell.text)
     text.append(_superscript(cell.notes))
+    if cell.counts:
+        text.append("\n" + cell.counts, style="dim")
     if cell.detail and (column.detail == "always" or (column.detail == "roomy" and width >= _ROOMY)):
         text.append("\n" + cell.detail, style="dim")
     return text

@@ -44,13 +44,14 @@ def make_manifest(
     arm: Mapping[str, str] | None = None,
     backend: str = "own",
     simulation: Mapping[str, str] | None = None,
+    fast: bool = False,
 ) -> Manifest:
     """A manifest with sensible values everywhere."""
     return Manifest.create(
         protocol=protocol or make_protocol(),
         simulation=dict(simulation or {"assets": "a1", "physics": "b2"}),
         backend=backend,
-        policy=PolicyId(policy, "seer-bench", version, privileged, dict(options or {})),
+        policy=PolicyId(policy, "seer-bench", version, privileged, dict(options or {}), fast=fast),
         checkpoint=CheckpointId(*checkpoint) if checkpoint else None,
         seed=seed,
         arm=dict(arm or {}),
@@ -98,6 +99,61 @@ def broken(index: int) -> UnitResult:
     )
 
 
+LIBERO_TASKS = (
+    "LIVING_ROOM_SCENE1_put_both_the_alphabet_soup_and_the_cream_cheese_box_in_the_basket",
+    "LIVING_ROOM_SCENE2_put_both_the_cream_cheese_box_and_the_butter_in_the_basket",
+    "KITCHEN_SCENE3_turn_on_the_stove_and_put_the_moka_pot_on_it",
+    "KITCHEN_SCENE4_put_the_black_bowl_in_the_bottom_drawer_of_the_cabinet_and_close_it",
+    "LIVING_ROOM_SCENE5_put_the_white_mug_on_the_left_plate_and_put_the_yellow_and_white_mug_on_the_right_plate",
+    "STUDY_SCENE1_pick_up_the_book_and_place_it_in_the_back_compartment_of_the_caddy",
+    "LIVING_ROOM_SCENE6_put_the_white_mug_on_the_plate_and_put_the_chocolate_pudding_to_the_right_of_the_plate",
+    "LIVING_ROOM_SCENE2_put_both_the_alphabet_soup_and_the_tomato_sauce_in_the_basket",
+    "KITCHEN_SCENE8_put_both_moka_pots_on_the_stove",
+    "KITCHEN_SCENE6_put_the_yellow_and_white_mug_in_the_microwave_and_close_it",
+)
+
+
+def task_protocol(
+    name: str = "libero-long/seer-v1", *, tasks: int = 10, per_task: int = 2, comparable: str = "yes"
+) -> EvaluationProtocol:
+    """A protocol of rollouts of single tasks, of the shape that the benchmark declares."""
+    settings = {"trials": {"tasks": tasks, "per_task": per_task, "steps": 600}}
+    return EvaluationProtocol(name, "libero", "Tasks.", "table1", comparable, settings)
+
+
+def rollout(task: int, trial: int, solved: bool, *, policy_error: bool = False) -> UnitResult:
+    """One rollout of the task number `task` of `LIBERO_TASKS`."""
+    return UnitResult(
+        unit_id=f"libero-long/seer-v1:task={task},trial={trial:02d}",
+        attempt=1,
+        outcome="success" if solved else "failure",
+        subtasks=(SubtaskResult(LIBERO_TASKS[task], "do it", solved, 200),),
+        seed=trial,
+        actions_out_of_range=0,
+        actions_sha256=actions_sha256(ACTIONS),
+        error=UnitError("policy_error", "InvalidActionError: nan") if policy_error else None,
+    )
+
+
+def rollouts(*solved: int, per_task: int = 2) -> list[UnitResult]:
+    """For each task how many of its rollouts were solved."""
+    return [rollout(task, i, i < count) for task, count in enumerate(solved) for i in range(per_task)]
+
+
+def lost(task: int, trial: int) -> UnitResult:
+    """A rollout whose simulator failed."""
+    return UnitResult(
+        unit_id=f"libero-long/seer-v1:task={task},trial={trial:02d}",
+        attempt=1,
+        outcome="error",
+        subtasks=(),
+        seed=trial,
+        actions_out_of_range=0,
+        actions_sha256=None,
+        error=UnitError("infrastructure_error", "SimulationError: no GL"),
+    )
+
+
 class WriteRun(Protocol):
     """Writes a run and gives its directory."""
 
@@ -112,6 +168,17 @@ def fake() -> ModuleType:
     return sys.modules[__name__]
 
 
+def write_session(
+    path: Path, results: Sequence[UnitResult], manifest: Manifest | None = None, allow_mixed: bool = False
+) -> Path:
+    """One session of the run in `path`, which it gives back."""
+    with RunWriter.open(path, manifest or make_manifest(), allow_mixed=allow_mixed) as writer:
+        writer.start_session({})
+        for result in results:
+            writer.append(result, None if result.outcome == "error" else ACTIONS)
+    return path
+
+
 @pytest.fixture
 def write_run(tmp_path: Path) -> WriteRun:
     """One session of a run below `tmp_path`/runs; calling it again with the same name adds a session."""
@@ -119,11 +186,6 @@ def write_run(tmp_path: Path) -> WriteRun:
     def write(
         name: str, results: Sequence[UnitResult], manifest: Manifest | None = None, allow_mixed: bool = False
     ) -> Path:
-        path = tmp_path / "runs" / name
-        with RunWriter.open(path, manifest or make_manifest(), allow_mixed=allow_mixed) as writer:
-            writer.start_session({})
-            for result in results:
-                writer.append(result, None if result.outcome == "error" else ACTIONS)
-        return path
+        return write_session(tmp_path / "runs" / name, results, manifest, allow_mixed)
 
     return write

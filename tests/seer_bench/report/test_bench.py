@@ -4,13 +4,12 @@ import io
 
 from rich.console import Console
 
-from seer_bench.report.bench import curve, step_limit, time_lines
+from seer_bench.report.bench import curve, time_lines
 from seer_bench.store import read_run
 
 
 def test_the_worst_case_is_every_unit_to_its_limit(fake, write_run):
     protocol = fake.make_protocol(settings={"chain": {"length": 5, "count": 10, "steps_per_subtask": 360}})
-    assert step_limit(protocol) == 1800
     like = read_run(write_run("a", [fake.chain(0, 5), fake.chain(1, 2)]))  # 50 and 30 steps
     worst, mean = time_lines(protocol, 1000, 500.0, like)
     assert worst == "1,000 units take at most 1:00:00 (every one to its limit of 1,800 steps)"

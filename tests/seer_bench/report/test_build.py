@@ -14,8 +14,9 @@ from seer_bench.report import build_report, report_json, write_report
 
 def test_without_runs_the_paper_rows_and_a_command_remain(tmp_path):
     report = build_report([tmp_path])
-    assert [row[0].text for row in report.document.tables[0].groups[0]][-1] == "Seer"
-    assert "seer-bench run calvin" in report.document.hint
+    assert [row[0].text for row in report.table("table2").document.tables[0].groups[0]][-1] == "Seer"
+    assert "seer-bench run calvin" in report.table("table2").document.hints[0]
+    assert "seer-bench run libero" in report.table("table1").document.hints[0]
     assert "holds no run" in report.problems[0]
 
 
@@ -24,11 +25,13 @@ def test_a_missing_directory_and_a_damaged_run_are_problems_and_the_rest_is_repo
     bad = write_run("bad", [fake.chain(0, 5)])
     (bad / "manifest.json").write_text("{")
     report = build_report([good.parent, tmp_path / "nowhere"])
-    assert [summary.n for summary in report.summaries] == [1]
+    assert [summary.n for summary in report.table("table2").summaries] == [1]
     assert len(report.problems) == 2
     assert any("nowhere" in problem for problem in report.problems)
     assert any(str(bad) in problem for problem in report.problems)
-    assert report.document.hint == ""
+    (hint,) = report.table("table2").document.hints
+    assert "9 chains of 10 to go" in hint
+    assert f"--ckpt epoch_19.pth --out {good}" in hint
 
 
 def test_damaged_lines_are_reported_beside_the_row(fake, write_run):
@@ -37,7 +40,7 @@ def test_damaged_lines_are_reported_beside_the_row(fake, write_run):
         file.write("no record\n")
     write_run("b", [fake.broken(0)], fake.make_manifest(policy="other"))
     report = build_report([path.parent])
-    assert [summary.n for summary in report.summaries] == [2]
+    assert [summary.n for summary in report.table("table2").summaries] == [2]
     assert any("units.jsonl" in problem for problem in report.problems)
     assert any("no chain has an outcome" in problem for problem in report.problems)
 
@@ -49,24 +52,24 @@ def test_a_run_without_its_records_is_left_out_in_words_and_was_found(fake, writ
     assert report.found == 1
     assert f"{path / 'units.jsonl'}: is missing" in report.problems[0]
     assert "no chain has an outcome yet" in report.problems[1]
-    assert "had to be left out" in report.document.hint
-    assert "No runs were found" not in report.document.hint
+    (hint,) = report.table("table2").document.hints
+    assert "had to be left out" in hint
 
 
 def test_contradicting_shards_are_left_out_in_words(fake, write_run):
     write_run("s0", [fake.chain(0, 5)])
     path = write_run("s1", [fake.chain(0, 1)])
     report = build_report([path.parent])
-    assert report.summaries == ()
+    assert report.table("table2").summaries == ()
     assert "s0" in report.problems[0]
     assert "s1" in report.problems[0]
 
 
 def test_runs_of_another_table_are_left_out_in_words(fake, write_run):
-    path = write_run("a", [fake.chain(0, 5)], fake.make_manifest(fake.make_protocol("libero-long/v1", table="table1")))
+    path = write_run("a", [fake.chain(0, 5)], fake.make_manifest(fake.make_protocol("other/v1", table="table9")))
     report = build_report([path])
-    assert report.summaries == ()
-    assert "libero-long/v1 belongs to 'table1'" in report.problems[0]
+    assert report.table("table2").summaries == ()
+    assert "other/v1 belongs to 'table9', and the tables are table1, table2" in report.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -83,14 +86,14 @@ def test_protocols_that_do_not_fit_the_table_are_left_out_in_words(fake, write_r
     path = write_run("a", [fake.chain(0, solved)], fake.make_manifest(protocol))
     write_run("good", [fake.chain(0, 5)])
     report = build_report([path.parent])
-    assert [summary.protocol.name for summary in report.summaries] == ["calvin-abc-d/v1"]
+    assert [summary.protocol.name for summary in report.table("table2").summaries] == ["calvin-abc-d/v1"]
     assert message in report.problems[0]
 
 
 def test_one_directory_named_twice_counts_once(fake, write_run):
     path = write_run("a", [fake.chain(0, 5)])
     report = build_report([path, path.parent, path])
-    assert [(summary.n, len(summary.paths)) for summary in report.summaries] == [(1, 1)]
+    assert [(summary.n, len(summary.paths)) for summary in report.table("table2").summaries] == [(1, 1)]
 
 
 def test_protocols_are_rows_of_their_own_and_comparable_ones_come_first(fake, write_run):
@@ -98,8 +101,8 @@ def test_protocols_are_rows_of_their_own_and_comparable_ones_come_first(fake, wr
     write_run("a", [fake.chain(0, 1)], fake.make_manifest(embedded))
     path = write_run("b", [fake.chain(0, 5)])
     report = build_report([path.parent])
-    assert [s.protocol.name for s in report.summaries] == ["calvin-abc-d/v1", "calvin-embedded/v1"]
-    assert [s.average_length.value for s in report.summaries] == [5.0, 1.0]
+    assert [s.protocol.name for s in report.table("table2").summaries] == ["calvin-abc-d/v1", "calvin-embedded/v1"]
+    assert [s.average_length.value for s in report.table("table2").summaries] == [5.0, 1.0]
 
 
 def test_equal_names_are_told_apart_by_what_differs(fake, write_run):
@@ -107,7 +110,7 @@ def test_equal_names_are_told_apart_by_what_differs(fake, write_run):
     write_run("b", [fake.chain(0, 1)], fake.make_manifest(seed=2, arm={"data": "10%"}))
     path = write_run("c", [fake.chain(0, 1)], fake.make_manifest(policy="other", checkpoint=None))
     report = build_report([path.parent])
-    assert [s.label for s in report.summaries] == [
+    assert [s.label for s in report.table("table2").summaries] == [
         "other",
         "seer · epoch_19.pth · data=10% (seed 1)",
         "seer · epoch_19.pth · data=10% (seed 2)",
@@ -123,7 +126,7 @@ def test_the_order_of_directories_changes_nothing(fake, write_run):
     ]
     trees = [report_json(build_report(order)) for order in permutations(paths)]
     assert all(tree == trees[0] for tree in trees)
-    assert [run["n"] for run in trees[0]["runs"]] == [2, 1, 1]
+    assert [run["n"] for run in trees[0]["tables"]["table2"]["runs"]] == [2, 1, 1]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_in_words(tmp_path):
@@ -154,7 +157,7 @@ def test_the_order_of_records_changes_nothing(fake, tmp_path_factory, scores, da
             for result in order:
                 writer.append(result, fake.ACTIONS)
         tree = report_json(build_report([path]))
-        trees.append([{**run, "paths": None} for run in tree["runs"]])
+        trees.append([{**run, "paths": None} for run in tree["tables"]["table2"]["runs"]])
     assert trees[0] == trees[1]
 
 
@@ -181,4 +184,5 @@ def test_the_command_without_any_run_shows_the_paper_and_succeeds(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["report"])
     assert done.exit_code == 0
-    assert "No runs were found" in " ".join(done.output.split())
+    assert "Table 1: no runs were found" in " ".join(done.output.split())
+    assert "Table 2: no runs were found" in " ".join(done.output.split())

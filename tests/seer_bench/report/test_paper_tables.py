@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from seer_bench.errors import UsageError
-from seer_bench.report.paper_tables import load_chain_table, parse_chain_table
+from seer_bench.report.paper_tables import load_chain_table, load_task_table, parse_chain_table, parse_task_table
 
 
 def chain_table(*values: list[float | None]) -> dict:
@@ -70,3 +70,32 @@ def test_other_shapes_are_refused(data: dict, message: str):
 def test_unknown_table_names_the_known_ones():
     with pytest.raises(UsageError, match=r"no table 'table9'.*table2"):
         load_chain_table("table9")
+
+
+def task_table(*rows: tuple[float | None, list[float | None]]) -> dict:
+    tasks = [{"label": "One", "task": "one"}, {"label": "Two", "task": "two"}]
+    return {
+        "title": "T",
+        "metric": "M",
+        "tasks": tasks,
+        "rows": [{"method": f"m{i}", "avg": average, "tasks": rates} for i, (average, rates) in enumerate(rows)],
+    }
+
+
+def test_table1_holds_the_paper_rows_in_order():
+    table = load_task_table("table1")
+    assert [row.method for row in table.rows] == ["MTACT", "MVP", "MPI", "OpenVLA", "Seer (w/o pretrain)", "Seer"]
+    assert (table.rows[-1].average, table.rows[-1].rates[:4]) == (87.7, (91.7, 90.0, 98.3, 100.0))
+    assert table.rows[-1].rates[4:] == (None,) * 6
+    assert len(table.tasks) == len({task.task for task in table.tasks}) == 10
+
+
+def test_averages_of_tasks_are_checked_where_every_rate_is_legible():
+    assert parse_task_table("t", task_table((50.1, [0.0, 100.0])), source="x").rows[0].average == 50.1
+    assert parse_task_table("t", task_table((70.0, [0.0, None])), source="x").rows[0].rates == (0.0, None)
+    with pytest.raises(UsageError, match=r"x: t, row 'm0' gives an average of 50\.2, .* mean 50\.00"):
+        parse_task_table("t", task_table((50.2, [0.0, 100.0])), source="x")
+    with pytest.raises(UsageError, match="1 rates for 2 tasks"):
+        parse_task_table("t", task_table((50.0, [50.0])), source="x")
+    with pytest.raises(UsageError, match="2 tasks and 0 rows"):
+        parse_task_table("t", task_table(), source="x")

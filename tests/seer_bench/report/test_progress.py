@@ -7,7 +7,8 @@ from rich.console import Console
 
 from seer_bench.contracts import Unit
 from seer_bench.report.progress import LineMonitor, LiveMonitor, monitor_for, worker_facts
-from seer_bench.report.tally import Tally, duration
+from seer_bench.report.tally import Tally, duration, task_lines
+from seer_bench.stats import stratified_mean
 
 
 class Clock:
@@ -72,6 +73,28 @@ def test_single_subtasks_show_a_success_rate(fake):
     tally = Tally(1, 4, [fake.chain(0, 1, length=1), fake.chain(1, 0, length=1)], Clock())
     assert facts(tally)["success rate"] == "50.0 % [9.5–90.5] (1/2)"
     assert "Avg. Len." not in facts(tally)
+
+
+def test_several_tasks_show_the_mean_of_their_rates(fake):
+    clock = Clock()
+    results = fake.rollouts(4, 3, per_task=4)
+    tally = Tally(1, 40, results[:4], clock)
+    assert facts(tally)["success rate"].startswith("100.0 % [51.0–100.0] (4/4)")
+    for result in [*results[4:], fake.lost(2, 0)]:
+        tally.add(result)
+    shown = dict(tally.facts(final=True))
+    low, high = (100 * end for end in stratified_mean(successes=[4, 3], n=[4, 4]))
+    assert shown["Avg. Success"] == f"87.5 % [{low:.1f}–{high:.1f}] over 2 tasks (7/8)"
+    assert (shown["units"], shown["errors"]) == ("8/40", "1")
+    assert not {"success rate", "Avg. Len.", "in a row, %"} & set(shown)
+
+
+def test_tasks_are_listed_one_a_line_unless_there_is_only_one(fake):
+    lines = task_lines(fake.rollouts(10, 9, 0, per_task=10), 1)
+    assert [line.split()[0] for line in lines] == ["0/10", "10/10", "9/10"]
+    assert lines[0] == f" 0/10    0.0 % [0.0–27.8]    {fake.LIBERO_TASKS[2]}"
+    assert task_lines(fake.rollouts(3, per_task=3), 1) == []
+    assert task_lines([fake.chain(0, 5), fake.chain(1, 2)], 5) == []
 
 
 def test_before_the_first_unit_there_is_no_score():
@@ -203,3 +226,21 @@ def test_many_workers_take_few_rows():
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (3599.7, "1:00:00"), (3725, "1:02:05")])
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("monitor", [LineMonitor, LiveMonitor])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError(32, "Broken pipe")])
+def test_a_display_that_cannot_be_written_does_not_end_a_run(fake, monitor, error):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise error
+
+        flush = write
+
+    clock = Clock()
+    shown = monitor(Console(file=Full(), force_terminal=monitor is LiveMonitor), clock)
+    shown.started(fake.make_manifest().protocol, 2, ())
+    shown.noted("a note")
+    clock.now += 60
+    shown.finished(fake.chain(0, 5))
+    shown.closed()

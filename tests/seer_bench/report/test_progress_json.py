@@ -42,6 +42,8 @@ def test_every_event_is_a_line_and_progress_comes_once_a_second(fake):
     assert [e["event"] for e in events] == ["started", "noted", *["progress"] * 2, *["finished"] * 2, "closed"]
     assert events[2]["workers"] == {"0": "calvin-abc-d/v1:chain=0001"}
     assert (events[4]["solved"], events[4]["steps"], events[4]["error"]) == (2, 30, None)
+    assert events[4]["tasks"] == list(fake.TASKS[:3])
+    assert events[5]["tasks"] == []
     assert events[5]["error"] == "SimulationError: no GL"
     last = events[-1]
     assert (last["done"], last["errors"], last["steps"], last["elapsed"]) == (2, 1, 50, 2.5)

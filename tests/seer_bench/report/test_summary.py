@@ -34,6 +34,15 @@ def test_single_subtasks_show_a_rate(fake, write_run):
     assert "success rate 50.0 % [9.5–90.5] (1/2)" in summary_lines(read_run(path))
 
 
+def test_rollouts_of_several_tasks_show_their_mean_and_each_of_them(fake, write_run):
+    path = write_run("a", fake.rollouts(2, 1), fake.make_manifest(fake.task_protocol()))
+    lines = summary_lines(read_run(path))
+    assert lines[1].startswith("Avg. Success 75.0 % [")
+    assert lines[1].endswith("over 2 tasks (3/4)")
+    assert [line.split()[0] for line in lines[2:4]] == ["2/2", "1/2"]
+    assert lines[3].endswith(fake.LIBERO_TASKS[1])
+
+
 def test_a_run_without_outcomes_says_so(fake, write_run):
     text = "\n".join(summary_lines(read_run(write_run("a", [fake.broken(0)]))))
     assert "0 units scored" in text

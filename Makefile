@@ -20,7 +20,7 @@ lint: .venv/dev
 	@$(PYTHON) --version || { echo "error: $(PYTHON) not found; name yours: make demo PYTHON=python3"; exit 1; }
 	$(PYTHON) -m venv .venv || { echo "error: no venv module; run: apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[all]'
+	$(BIN)/pip install --quiet --editable '.[calvin]'
 	touch $@
 
 .venv/dev: .venv/runtime

@@ -64,7 +64,14 @@ def test_the_wheel_holds_every_package_once_and_nothing_else(wheel: Path):
     names = zipfile.ZipFile(wheel).namelist()
     assert len(names) == len(set(names))
     packages = {Path(name).parts[0] for name in names if "dist-info" not in name}
-    assert packages == {"calvin_benchmark", "expert_policy", "random_policy", "replay_policy", "seer_bench"}
+    assert packages == {
+        "calvin_benchmark",
+        "expert_policy",
+        "libero_benchmark",
+        "random_policy",
+        "replay_policy",
+        "seer_bench",
+    }
     licences = {Path(name).name for name in names if "licenses" in name}
     assert licences == {"LICENSE", "NOTICE"}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from seer_bench import CheckpointError, Policy, PolicyContext, UsageError
 
-_BENCHMARKS = ("calvin",)
+_BENCHMARKS = ("calvin", "libero")
 
 
 def make_policy(context: PolicyContext) -> Policy:
@@ -31,7 +31,12 @@ def make_policy(context: PolicyContext) -> Policy:
         raise UsageError(
             f"the policy 'expert' has no plans for the benchmark '{benchmark}'; it knows: {', '.join(_BENCHMARKS)}."
         )
-    from .calvin import PLANNERS
     from .policy import ExpertPolicy
 
-    return ExpertPolicy(context.interface.action, PLANNERS)
+    if benchmark == "libero":
+        from . import libero
+
+        return ExpertPolicy(context.interface.action, libero.PLANNERS, libero.OscController)
+    from . import calvin
+
+    return ExpertPolicy(context.interface.action, calvin.PLANNERS)

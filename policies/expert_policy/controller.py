@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,26 +20,15 @@ _STILL = 5e-4
 """Metres a step, below which the arm counts as standing still."""
 _STILL_STEPS = 3
 """Control steps of standing still after which the arm will not come nearer: it is blocked or out of reach."""
-_DOWN = np.pi
-"""Roll of a gripper that points down."""
 
 
-class Controller:
-    """Follows one plan after another; a controller belongs to one robot.
+class Follower(ABC):
+    """Follows one plan after another, waypoint by waypoint; a follower belongs to one robot.
 
-    The commanded pose is moved to each waypoint along a straight line in each coordinate, never faster than one
-    action allows and never past the waypoint: what the arm lags behind is therefore bounded, and nothing winds up.
-
-    Args:
-        action: what an action means; translations and rotations must be relative, Euler angles.
-
-    Raises:
-        ConventionError: the actions are of another kind.
+    What it takes to arrive, and which action leads there, is the benchmark's: subclasses say it.
     """
 
-    def __init__(self, action: ActionSpec) -> None:
-        check_action(action)
-        self._action = action
+    def __init__(self) -> None:
         self._waypoints: Iterator[Waypoint] = iter(())
         self._current: Waypoint | None = None
         self._travelling = True
@@ -61,7 +51,9 @@ class Controller:
                 self._travelling, self._steps = False, 0
             if self._travelling or self._steps < self._current.hold:
                 self._steps += 1
-                return self._towards(self._current, state)
+                action = self._towards(self._current, state)
+                self._last_tcp = np.array(state.tcp_position)
+                return action
             self._next_waypoint()
         return None
 
@@ -69,6 +61,33 @@ class Controller:
         """Set out for the next waypoint, if there is one."""
         self._current = next(self._waypoints, None)
         self._travelling, self._steps, self._still = True, 0, 0
+
+    @abstractmethod
+    def _done_travelling(self, waypoint: Waypoint, state: SimulatorState) -> bool:
+        """The arm has arrived, will not come nearer, or the waypoint's patience is at its end."""
+
+    @abstractmethod
+    def _towards(self, waypoint: Waypoint, state: SimulatorState) -> Array:
+        """One action towards the waypoint."""
+
+
+class Controller(Follower):
+    """Follows plans by actions that are added to an accumulated target pose.
+
+    The commanded pose is moved to each waypoint along a straight line in each coordinate, never faster than one
+    action allows and never past the waypoint: what the arm lags behind is therefore bounded, and nothing winds up.
+
+    Args:
+        action: what an action means; translations and rotations must be relative, Euler angles.
+
+    Raises:
+        ConventionError: the actions are of another kind.
+    """
+
+    def __init__(self, action: ActionSpec) -> None:
+        check_action(action)
+        super().__init__()
+        self._action = action
 
     def _done_travelling(self, waypoint: Waypoint, state: SimulatorState) -> bool:
         """The command is at the waypoint, and the arm has caught up or stands still; or patience is at its end."""
@@ -86,7 +105,6 @@ class Controller:
 
     def _towards(self, waypoint: Waypoint, state: SimulatorState) -> Array:
         """One action towards the waypoint."""
-        self._last_tcp = np.array(state.tcp_position)
         spec = self._action
         assert spec.translation_scale is not None  # noqa: S101 - checked in __init__, for the type checker
         assert spec.rotation_scale is not None  # noqa: S101 - as above
@@ -123,4 +141,4 @@ def _translation(waypoint: Waypoint, state: SimulatorState) -> Array:
 
 def _rotation(waypoint: Waypoint, state: SimulatorState) -> Array:
     """What the commanded Euler angles (3,) lack, the short way round, radians."""
-    return wrap(np.array([_DOWN, waypoint.pitch, waypoint.yaw]) - state.target_euler)
+    return wrap(np.array([waypoint.roll, waypoint.pitch, waypoint.yaw]) - state.target_euler)

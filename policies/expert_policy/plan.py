@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -29,7 +30,7 @@ class Waypoint:
     yaw: float
     """Radians about the vertical; the short way round is taken."""
     pitch: float = 0.0
-    """Radians; 0 points straight down, below 0 the fingers reach forward (+y)."""
+    """Radians; 0 points straight down, below 0, at a yaw near pi/2, the fingers reach towards +y."""
     speed: float = 1.0
     """Fraction of the largest translation that one action can ask for, along each axis."""
     tolerance: float = 0.006
@@ -38,6 +39,9 @@ class Waypoint:
     """Control steps after which the next waypoint is taken, arrived or not."""
     hold: int = 0
     """Control steps to stay, once arrived."""
+    roll: float = math.pi
+    """Radians; pi points straight down, below it, at a yaw near pi/2, the fingers reach towards +x. Roll, pitch and yaw
+    are turns about the world's axes x, y, z, in this order."""
 
 
 @dataclass(frozen=True)

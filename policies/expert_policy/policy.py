@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from seer_bench import ActionSpec, Policy, PolicyError, PolicySpec, SimulatorState
 from seer_bench.contracts import Array
 
-from .controller import Controller, check_action
+from .controller import Controller, Follower
 from .plan import Attempt, Planner
 
 _NUDGE = 0.006
@@ -22,7 +22,7 @@ class _Slot:
     """What the policy knows about one environment."""
 
     rng: np.random.Generator
-    controller: Controller
+    follower: Follower
     attempts: int = 0
     state: SimulatorState | None = field(default=None, repr=False)
 
@@ -31,7 +31,7 @@ class _Slot:
         x, y, z = self.rng.uniform(-_NUDGE, _NUDGE, 3) if self.attempts else np.zeros(3)
         plan = planner(state, Attempt(self.attempts, (float(x), float(y), float(z))))
         self.attempts += not plan.preparation
-        self.controller.follow(plan)
+        self.follower.follow(plan)
 
 
 class ExpertPolicy(Policy):
@@ -40,13 +40,20 @@ class ExpertPolicy(Policy):
     Args:
         action: the benchmark's action convention.
         planners: how to solve each task, by its name.
+        follower: makes what follows the plans through such actions.
 
     Raises:
         ConventionError: the benchmark takes other actions than the expert emits.
     """
 
-    def __init__(self, action: ActionSpec, planners: Mapping[str, Planner]) -> None:
-        check_action(action)
+    def __init__(
+        self,
+        action: ActionSpec,
+        planners: Mapping[str, Planner],
+        follower: Callable[[ActionSpec], Follower] = Controller,
+    ) -> None:
+        follower(action)  # refuses what it cannot emit
+        self._follower = follower
         self.spec = PolicySpec(observations={}, action=action, chunk=1, privileged=True, placement="worker")
         self._planners = planners
         self._slots: dict[int, _Slot] = {}
@@ -54,7 +61,7 @@ class ExpertPolicy(Policy):
     def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:
         """Begin a subtask in each slot; the seed decides how retries differ from the first attempt."""
         for slot, seed in zip(slots, seeds, strict=True):
-            self._slots[slot] = _Slot(np.random.default_rng(seed), Controller(self.spec.action))
+            self._slots[slot] = _Slot(np.random.default_rng(seed), self._follower(self.spec.action))
 
     def see(self, slots: Sequence[int], states: Sequence[SimulatorState]) -> None:
         """Take the state that the next `act` answers."""
@@ -75,10 +82,10 @@ class ExpertPolicy(Policy):
         if state is None:
             raise PolicyError("the expert was asked to act before it saw a state; call see() before act().")
         slot.state = None
-        action = slot.controller.act(state)
+        action = slot.follower.act(state)
         if action is None:
             slot.plan(self._planner(state.task), state)
-            action = slot.controller.act(state)
+            action = slot.follower.act(state)
         if action is None:
             raise PolicyError(f"the expert's plan for '{state.task}' is empty.")
         return action

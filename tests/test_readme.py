@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from calvin_benchmark.protocols import all_protocols
+from calvin_benchmark.protocols import all_protocols as calvin_protocols
+from libero_benchmark.protocols import all_protocols as libero_protocols
+from seer_bench.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -34,10 +36,27 @@ def test_the_notebook_lines_run_as_shown(shared, monkeypatch, capsys):
 
 
 def test_every_protocol_is_in_the_table_and_every_link_leads_somewhere():
-    for name in all_protocols():
+    for name in (*calvin_protocols(), *libero_protocols()):
         assert f"`{name}`" in README
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+    headings = {re.sub(r"[^a-z0-9-]", "", h.lower().replace(" ", "-")) for h in re.findall(r"^#+ (.+)$", README, re.M)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
+
+
+def test_the_numbers_of_liberos_protocols_are_the_protocols():
+    for name, protocol in libero_protocols().items():
+        (row,) = (line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
+        trials, cameras = protocol.settings["trials"], protocol.settings["cameras"]
+        cells = [cell.strip() for cell in row.split("|")]
+        assert cells[2:4] == [str(trials["per_task"]), str(trials["steps"])], name
+        assert {tuple(size) for size in cameras.values()} == {(int(cells[4].split()[0]),) * 2}, name
+
+
+def test_every_command_shown_is_a_command():
+    shown = re.findall(r"^\s*(?:\S+=\S+ )?seer-bench (\w+)", "\n".join(blocks("")), re.M)
+    names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    assert {"run", "report", "doctor"} <= set(shown) <= names
 
 
 def test_the_commands_named_are_the_commands_there_are():

@@ -14,8 +14,18 @@ from seer_bench.errors import UsageError
 
 _FIELDS = {"name", "benchmark", "summary", "table", "comparable", "settings"}
 
-_LONGEST = 80
-"""Characters of a value that `differences` shows."""
+_LONGEST = 160
+"""Characters of a value that `differences` shows: a sentence is shown whole, a long list is not."""
+
+
+class _Absent:
+    """Stands for a value that one side lacks."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,8 @@ def differences(ours: object, theirs: object, *, path: str = "") -> list[str]:
         lines = []
         for key in sorted(ours.keys() | theirs.keys()):
             where = f"{path}.{key}" if path else str(key)
-            lines += differences(ours.get(key), theirs.get(key), path=where)
+            if ours.get(key) is not None or theirs.get(key) is not None:  # None means the same as absent
+                lines += differences(ours.get(key, _ABSENT), theirs.get(key, _ABSENT), path=where)
         return lines
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         pairs = enumerate(zip(ours, theirs, strict=True))

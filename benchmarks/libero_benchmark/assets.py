@@ -54,6 +54,16 @@ def check_files(root: Path, paths: Iterable[Path]) -> None:
     _refuse([path for path in relative if path not in known or _sha256(root / path) != known[path][1]], root)
 
 
+def check_everything(root: Path) -> None:
+    """Check the contents of all assets, which takes a second or two.
+
+    Raises:
+        AssetError: naming what is missing or altered, and the command that mends it.
+    """
+    check_folder(root)
+    check_files(root, (root / path for path in manifest()))
+
+
 def installed_root() -> Path:
     """The folder that `libero.libero` takes its assets from."""
     return Path(_normal(load_upstream().assets))

@@ -90,6 +90,9 @@ class LiberoBenchmark:
     def probe(self, protocol: EvaluationProtocol, *, cameras: bool, backend: str) -> dict[str, str]:
         """Hashes of the files, of a short physics trace and, with `cameras`, of one frame of each camera.
 
+        All files that the protocol's tasks are made from are compared with upstream's first, so that none of them stops
+        a run hours later.
+
         Raises:
             AssetError: files are missing or altered.
             MissingExtraError: LIBERO's packages are not installed.
@@ -97,13 +100,15 @@ class LiberoBenchmark:
             UsageError: the packages are not the accepted versions, or two distributions provide `libero`.
         """
         check_versions(backend)
-        from .assets import identity
+        from .assets import check_everything, identity, installed_root
         from .gl import require_gl
-        from .suites import load_init_states
+        from .suites import check_suite, load_init_states
         from .world import World
 
         if cameras:
             require_gl()
+        check_everything(installed_root())
+        check_suite(protocol.settings["suite"])
         task = find_task("libero_10", PROBE_TASK)
         world = World(task, images=cameras)
         try:

@@ -1,15 +1,14 @@
-"""Checks of what LIBERO needs: packages in their pinned versions, OpenGL without a display, models and meshes."""
+"""Checks of what LIBERO needs: packages in their pinned versions, OpenGL without a display, models, pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
 
 from seer_bench.doctor import Finding
-from seer_bench.errors import MissingExtraError, SeerBenchError, SimulationError
+from seer_bench.errors import MissingExtraError, SeerBenchError
 
-from .gl import choose_gl, install_command, probe_gl
-from .package import check_versions, installed
+from .gl import install_command, probe_gl
+from .package import check_versions, installed, is_installed
 
 _INSTALL = "pip install 'seer-bench[libero]'"
 
@@ -19,7 +18,7 @@ def examine() -> Iterator[Finding]:
 
     OpenGL is tried before LIBERO, whose import needs its libraries.
     """
-    for check in (_packages, _rendering, _assets, _tasks):
+    for check in (_packages, _rendering, _assets, _tasks, _pictures):
         finding = check()
         yield finding
         if finding.level == "problem":
@@ -31,7 +30,7 @@ def _packages() -> Finding:
     try:
         check_versions()
     except MissingExtraError as error:
-        absent = not packages_distributions().get("libero")
+        absent = not is_installed()
         text = "not installed" if absent else _without_command(error)
         return Finding("packages", "problem", text, _INSTALL, optional=absent)
     except SeerBenchError as error:
@@ -52,14 +51,11 @@ def _rendering() -> Finding:
 
 def _assets() -> Finding:
     """Import LIBERO and compare the contents of every asset file."""
-    from .assets import check_files, check_folder, installed_root, manifest
+    from .assets import check_everything, installed_root, manifest
 
     try:
         root = installed_root()
-        check_folder(root)
-        check_files(root, (root / path for path in manifest()))
-    except SimulationError as error:  # the import failed, most often for want of a system library
-        return Finding("assets", "problem", str(error).partition(" Where ")[0], install_command(choose_gl()))
+        check_everything(root)
     except SeerBenchError as error:
         return Finding("assets", "problem", _without_command(error), _command(error) or _INSTALL)
     return Finding("assets", "ok", f"{len(manifest())} files in {root}, all as published")
@@ -67,18 +63,30 @@ def _assets() -> Finding:
 
 def _tasks() -> Finding:
     """Compare scene files and initial states of the default suite with upstream's."""
-    from .protocols import DEFAULT_PROTOCOL, all_protocols
-    from .suites import bddl_path, load_init_states, load_suite
+    from .suites import DEFAULT_SUITE, check_suite, load_suite
 
-    suite = all_protocols()[DEFAULT_PROTOCOL].settings["suite"]
     try:
-        tasks = load_suite(suite)
-        for task in tasks:
-            bddl_path(task)
-            load_init_states(task)
+        check_suite(DEFAULT_SUITE)
     except SeerBenchError as error:
         return Finding("tasks", "problem", _without_command(error), _command(error) or _INSTALL)
-    return Finding("tasks", "ok", f"{len(tasks)} tasks of {suite}: scenes and initial states as published")
+    count = len(load_suite(DEFAULT_SUITE))
+    return Finding("tasks", "ok", f"{count} tasks of {DEFAULT_SUITE}: scenes and initial states as published")
+
+
+def _pictures() -> Finding:
+    """Draw a scene with meshes and textures, and compare it with the packaged pictures."""
+    from .reference import SIMILAR, compare_pictures
+
+    try:
+        difference = compare_pictures()
+    except SeerBenchError as error:
+        return Finding("pictures", "problem", _without_command(error), _command(error))
+    if difference == 0:
+        return Finding("pictures", "ok", "a scene with meshes and textures looks as packaged, pixel by pixel")
+    how = f"a scene differs from the packaged pictures, drawn by Mesa, by {difference:.2f} of 255 in the mean"
+    if difference <= SIMILAR:
+        return Finding("pictures", "ok", f"{how}, as with another driver")
+    return Finding("pictures", "problem", f"{how}: this OpenGL draws no scenes", "MUJOCO_GL=osmesa seer-bench doctor")
 
 
 def _without_command(error: SeerBenchError | str) -> str:

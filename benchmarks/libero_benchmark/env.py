@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, SupportsFloat, get_args
 
 import gymnasium
@@ -27,6 +28,7 @@ from seer_bench import EvaluationProtocol, SimulatorState, StepResult, Subtask, 
 from seer_bench.contracts import Array, Cameras, Json
 from seer_bench.conventions import ImageSpec
 
+from .construction import CONTROL_HZ
 from .fields import (
     CAMERAS,
     DEFAULT_FIELDS,
@@ -41,10 +43,10 @@ from .fields import (
 )
 from .gl import choose_gl
 from .package import BACKENDS, check_versions
-from .protocols import DEFAULT_PROTOCOL, fixture_rule, load_protocol
-from .state import StateReader
+from .protocols import DEFAULT_PROTOCOL, construction_seed, fixture_rule, load_protocol
 from .suites import Task, find_task, load_init_states, load_suite
-from .world import ACTION_DIM, CONTROL_HZ, World
+from .warm import WarmWorld
+from .world import ACTION_DIM, World
 
 RENDER_SIZE = 256
 """Height and width of `render`'s picture, pixels."""
@@ -67,7 +69,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
         protocol: every number that shapes a score; a name such as "libero-long/seer-v1".
         suite: another suite than the protocol's: "libero_10", "libero_spatial", "libero_object", "libero_goal" or
             "libero_90"; such episodes are not evaluations.
-        task: the task of every episode that `reset` names none for, 0 to 9; None draws one.
+        task: number in the suite, from 0, of the task of every episode that `reset` names none for; None draws one.
         fields: keys of the observation: `rgb_agentview`, `rgb_eye_in_hand` (uint8, height x width x 3) and, float64 in
             the world frame, `eef_position` (3) [m], `eef_quaternion` (4) xyzw, `eef_euler` (3) fixed-axis xyz [rad],
             `eef_axis_angle` (3) [rad], `gripper_qpos` (2) [m], `joint_positions` (7) [rad].
@@ -103,6 +105,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
         self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
         settings = self.protocol.settings
         self.suite: str = suite or settings["suite"]
+        self._per_task: int = settings["trials"]["per_task"]
         self._tasks = load_suite(self.suite)
         self._task = None if task is None else find_task(self.suite, task).index
         self._orientation = checked_orientation(orientation or settings["orientation"])
@@ -124,8 +127,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
         check_versions(backend)
         self.observation_space = spaces.Dict({field: field_space(self._specs[field]) for field in self._fields})
         self.action_space = spaces.Box(-1.0, 1.0, (ACTION_DIM,), np.float32)
-        self._world: World | None = None
-        self._reader: StateReader | None = None
+        self._warm = WarmWorld(partial(World, images=self._images, seed=construction_seed(self.protocol)))
         self._episode: _Episode | None = None
         self._closed = False
 
@@ -176,7 +178,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
     def close(self) -> None:
         """Free the simulation; closing twice is fine."""
         self._closed = True
-        self._drop_world()
+        self._warm.close()
 
     # --- what the engine drives ------------------------------------------------------------------------------
 
@@ -193,8 +195,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
 
     def begin(self, unit: Unit) -> Subtask:
         """Begin a unit's trial; its single subtask."""
-        per_task: int = self.protocol.settings["trials"]["per_task"]
-        return self._begin(*divmod(unit.index, per_task))
+        return self._begin(*divmod(unit.index, self._per_task))
 
     def advance(self, action: Array) -> StepResult:
         """One control step: physics and the check of the goal, no rendering."""
@@ -210,9 +211,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
 
     def state(self) -> SimulatorState:
         """What a privileged policy may see; see `StateReader.read` for the names in it."""
-        if self._reader is None:
-            self._reader = StateReader(self._built)
-        return self._reader.read()
+        return self._warm.reader(self._built).read()
 
     def film(self, size: int) -> dict[str, Array]:
         """Both cameras upright at (size, size, 3), for a person; the overview first."""
@@ -228,13 +227,11 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
         if isinstance(trial, bool) or not isinstance(trial, (int, np.integer)) or not 0 <= trial < trials:
             raise UsageError(f"task {index} has no trial {trial!r}; its trials are numbered 0 to {trials - 1}.")
         self._episode = None
-        if self._world is None or self._world.task != task:
-            self._drop_world()
-            self._world = World(task, images=self._images)
         settings = self.protocol.settings
         rule = fixture_rule(self.protocol, suite=self.suite, task=index, trial=trial)
-        self._world.reset(load_init_states(task)[trial], seed=rule.seed, fixtures=rule.poses)
-        self._world.settle(
+        world = self._warm.of(task)
+        world.reset(load_init_states(task)[trial], seed=rule.seed, fixtures=rule.poses)
+        world.settle(
             np.array(settings["settle"]["action"], dtype=np.float64),
             settings["settle"]["steps"],
             keep_observation=settings["first_observation"] == "before settling",
@@ -246,8 +243,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
         """Trials of a task: the protocol's, or all initial states of another suite's task."""
         if self.suite != self.protocol.settings["suite"]:
             return task.init_states_shape[0]
-        per_task: int = self.protocol.settings["trials"]["per_task"]
-        return per_task
+        return self._per_task
 
     def _field(self, field: str) -> Array:
         """One field of the observation."""
@@ -273,16 +269,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], Array]):
     def _built(self) -> World:
         """The world since the first reset; raises ResetNeeded or ClosedEnvironmentError of gymnasium.error."""
         self._refuse_closed()
-        if self._world is None:
+        if self._warm.now is None:
             raise gymnasium.error.ResetNeeded("there is no world yet; call reset() to build it.")
-        return self._world
-
-    def _drop_world(self) -> None:
-        """Give back the world of the task before."""
-        self._reader = None
-        if self._world is not None:
-            self._world.close()
-            self._world = None
+        return self._warm.now
 
     def _refuse_closed(self) -> None:
         """Raise gymnasium.error.ClosedEnvironmentError after `close`."""

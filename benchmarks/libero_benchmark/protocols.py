@@ -34,11 +34,12 @@ def load_protocol(name: str) -> EvaluationProtocol:
 
 @dataclass(frozen=True)
 class FixtureRule:
-    """Where the fixtures of a trial stand."""
+    """Where the fixtures of a trial stand, and what upstream's reset draws from."""
 
-    seed: int
-    """Of NumPy's global random state during upstream's reset. It places the fixtures that are not listed; what else is
-    drawn, the initial state replaces, but the solver's warm start keeps a trace of it in the last bits."""
+    seed: int | None
+    """Of NumPy's global random state. Upstream's reset places the fixtures that are not listed; what else it draws, the
+    initial state replaces, but the solver's warm start keeps a trace of it in the last bits. None: random numbers go on
+    where the construction of a new environment, seeded with `construction_seed`, ended."""
     poses: Mapping[str, FixturePose]
     """Listed fixtures, by upstream's name."""
 
@@ -53,7 +54,17 @@ def fixture_rule(protocol: EvaluationProtocol, *, suite: str, task: int, trial: 
     if "list" not in rule or suite != protocol.settings["suite"]:
         return FixtureRule(trial, {})
     rows = _listed(rule["list"], rule["list_sha256"], protocol.name).get(task, ({},))
-    return FixtureRule(rule["reset_seed"], rows[trial % len(rows)])
+    return FixtureRule(None if _seeds_construction(protocol) else rule["seed"], rows[trial % len(rows)])
+
+
+def construction_seed(protocol: EvaluationProtocol) -> int:
+    """The seed under which a world is built; of no consequence unless the protocol seeds before that."""
+    return int(protocol.settings["fixtures"]["seed"]) if _seeds_construction(protocol) else 0
+
+
+def _seeds_construction(protocol: EvaluationProtocol) -> bool:
+    """Whether upstream sets the seed before it builds the environment, which draws too, and not before the reset."""
+    return bool(protocol.settings["fixtures"]["seeded"] == "before construction")
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,13 +104,8 @@ def load_init_states(task: Task) -> NDArray[np.float64]:
     Raises:
         AssetError: the file is missing, damaged, or holds other states than upstream's.
     """
-    stem = load_upstream().init_states / task.suite / f"{task.name}.pruned_init"
-    packed = stem.with_name(f"{stem.name}.npz")
-    path = packed if packed.is_file() else stem
-    try:
-        states = np.load(path, allow_pickle=False)["states"] if path is packed else read_torch_array(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise AssetError(f"{path} cannot be read: {error}. {_REMEDY}") from error
+    path = state_file(load_upstream().init_states / task.suite / f"{task.name}.pruned_init")
+    states = read_states(path)
     states = np.ascontiguousarray(states, dtype="<f8")
     found = hashlib.sha256(states.tobytes()).hexdigest()
     if states.shape != task.init_states_shape or found != task.init_states_sha256:
@@ -119,3 +115,27 @@ def load_init_states(task: Task) -> NDArray[np.float64]:
         )
     states.flags.writeable = False
     return states
+
+
+def state_file(path: Path) -> Path:
+    """The file that holds initial states: upstream's own, or a NumPy archive beside it with one more suffix."""
+    packed = path.with_name(f"{path.name}.npz")
+    return packed if packed.is_file() else path
+
+
+def read_states(path: Path) -> NDArray[np.float64]:
+    """The initial states in a file that `state_file` found; raises AssetError where it is missing or damaged."""
+    try:
+        if path.suffix != ".npz":
+            return read_torch_array(path)
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            return np.asarray(arrays["states"])
+    except Exception as error:  # a damaged archive raises whatever its bytes lead to
+        raise AssetError(f"{path} cannot be read: {type(error).__name__}: {error}. {_REMEDY}") from error
+
+
+def check_suite(name: str) -> None:
+    """Check scene files and initial states of all tasks of a suite; raises AssetError."""
+    for task in load_suite(name):
+        bddl_path(task)
+        load_init_states(task)

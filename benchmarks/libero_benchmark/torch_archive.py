@@ -41,7 +41,9 @@ def read_torch_array(path: Path) -> NDArray[np.float64]:
             if name is None:
                 raise ValueError("it holds no data.pkl")
             array = _ArrayUnpickler(io.BytesIO(archive.read(name))).load()
-    except (zipfile.BadZipFile, pickle.UnpicklingError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged archive or pickle raises whatever its bytes lead to
         raise ValueError(f"it is no torch archive ({error})") from error
     if not isinstance(array, np.ndarray) or array.dtype != np.float64:
         raise ValueError("it holds no array of float64")

@@ -12,9 +12,7 @@ import ctypes
 import gc
 import weakref
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +21,12 @@ from seer_bench.contracts import Array
 from seer_bench.errors import InvalidActionError, SimulationError, UnknownNameError, UsageError
 
 from .assets import check_files, check_folder, installed_root
+from .construction import CONTROL_HZ, build, files_of
 from .fixtures import FixturePose
-from .package import installed, load_upstream
-from .rng import private_numpy_seed
-from .suites import Task, bddl_path
+from .package import load_upstream
+from .rng import private_numpy_random
+from .suites import Task
 
-CONTROL_HZ = 20
 ACTION_DIM = 7
 
 _PLACEMENT_TRIES = 50
@@ -44,6 +42,7 @@ class World:
     Args:
         task: what to build.
         images: whether pictures can be asked for.
+        seed: of NumPy's random numbers while the scene is built; only a `reset` without a seed knows of it.
 
     NumPy's global random state is left as it was.
 
@@ -52,15 +51,15 @@ class World:
         SimulationError: the simulator cannot be imported or built.
     """
 
-    def __init__(self, task: Task, *, images: bool = True) -> None:
+    def __init__(self, task: Task, *, images: bool = True, seed: int = 0) -> None:
         upstream = load_upstream()
         root = installed_root()
         check_folder(root)
         self.task = task
         self._randomization_error = upstream.randomization_error
-        self._env = _build(upstream.control_env, task)
+        self._env, self._after_construction = build(upstream.control_env, task, seed)
         self._release = weakref.finalize(self, _close, self._env)
-        check_files(root, _files_of(self._env))
+        check_files(root, files_of(self._env))
         self._model, self._data = self._env.sim.model._model, self._env.sim.data._data
         self._fixture_bodies = {name: self._env.obj_body_id[name] for name in self._env.fixtures_dict}
         self._photographer: Any = None
@@ -74,13 +73,18 @@ class World:
     # --- episodes --------------------------------------------------------------------------------------------
 
     def reset(
-        self, init_state: NDArray[np.float64], *, seed: int = 0, fixtures: Mapping[str, FixturePose] | None = None
+        self,
+        init_state: NDArray[np.float64],
+        *,
+        seed: int | None = 0,
+        fixtures: Mapping[str, FixturePose] | None = None,
     ) -> None:
         """Begin an episode in a state that depends on the arguments alone.
 
         Args:
             init_state: (1 + nq + nv,) float64: time [s], positions, velocities; see `load_init_states`.
-            seed: fixtures that `fixtures` does not name are drawn from it, as upstream draws them.
+            seed: fixtures that `fixtures` does not name are drawn from it, as upstream draws them. With None random
+                numbers go on where the construction ended, as in a new environment that is seeded before it is built.
             fixtures: where fixtures stand, by upstream's name.
 
         Raises:
@@ -96,7 +100,7 @@ class World:
         self.gripper_command = 0.0
         robot = self._env.robots[0]
         robot.gripper.current_action = np.zeros(robot.gripper.dof)
-        with private_numpy_seed(seed):
+        with private_numpy_random(self._after_construction if seed is None else seed):
             self._reset_inner()
         for name, pose in (fixtures or {}).items():
             self._model.body_pos[self._fixture_bodies[name]] = pose.position
@@ -118,7 +122,7 @@ class World:
         self._holding = False
         if keep_observation:
             self._observation = held
-        self.gripper_command = 0.0
+        self.gripper_command = float(np.sign(action[-1]))
 
     def step(self, action: Array) -> bool:
         """One control step of 1/20 s; whether the goal holds in the state that it led to.
@@ -250,31 +254,6 @@ class World:
         )
 
 
-def _build(control_env: Any, task: Task) -> Any:
-    """Robosuite's environment of a task, without cameras and without an end of its own.
-
-    Raises:
-        SimulationError: upstream's code fails, as it does with some versions of MuJoCo.
-    """
-    path = str(bddl_path(task))
-    try:
-        with private_numpy_seed(0):
-            return control_env(
-                bddl_file_name=path,
-                use_camera_obs=False,
-                has_renderer=False,
-                has_offscreen_renderer=False,
-                control_freq=CONTROL_HZ,
-                hard_reset=False,
-                ignore_done=True,
-            ).env
-    except Exception as error:
-        versions = ", ".join(f"{name} {version}" for name, version in installed().items())
-        raise SimulationError(
-            f"{task.name} cannot be built with {versions}: {type(error).__name__}: {error}"
-        ) from error
-
-
 def _checked_action(action: Array) -> Array:
     """The action; raises InvalidActionError for one that robosuite would take without complaint."""
     if not isinstance(action, np.ndarray) or action.dtype.kind != "f" or action.shape != (ACTION_DIM,):
@@ -283,12 +262,6 @@ def _checked_action(action: Array) -> Array:
     if not np.isfinite(action).all():
         raise InvalidActionError(f"the action is not finite: {action.tolist()}")
     return action
-
-
-def _files_of(env: Any) -> list[Path]:
-    """Files that the scene's model is made from."""
-    tree = ElementTree.fromstring(env.model.get_xml())  # noqa: S314 - written by robosuite a moment ago
-    return [Path(element.attrib["file"]) for element in tree.iter() if "file" in element.attrib]
 
 
 def _close(env: Any) -> None:

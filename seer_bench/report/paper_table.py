@@ -15,12 +15,19 @@ Summary = TypeVar("Summary", bound=RunSummary)
 
 
 class PaperTable(ABC, Generic[Summary]):
-    """One of the paper's tables, with room for our rows."""
+    """One of the paper's tables, with room for our rows.
 
-    key: str
-    """E.g. "table2"; protocols refer to it, and files are named after it."""
+    Args:
+        key: e.g. "table2"; protocols refer to it, and files are named after it.
+        number: how the paper calls it, e.g. "Table 2".
+    """
+
     unit: str
     """What a unit is called, e.g. "chain"."""
+
+    def __init__(self, key: str, number: str) -> None:
+        self.key = key
+        self.number = number
 
     @abstractmethod
     def summarise(self, runs: Sequence[RunData]) -> Summary | None:

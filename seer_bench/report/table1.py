@@ -25,18 +25,9 @@ _UNREADABLE = "n/a: not legible in the text of the paper that the numbers were t
 
 
 class TaskTable(PaperTable[RolloutSummary]):
-    """A table about single tasks, each with rollouts of its own.
-
-    Args:
-        key: of the paper's table.
-        number: how the paper calls it, e.g. "Table 1".
-    """
+    """A table about single tasks, each with rollouts of its own."""
 
     unit = "rollout"
-
-    def __init__(self, key: str, number: str) -> None:
-        self.key = key
-        self._number = number
 
     @cached_property
     def _paper(self) -> PaperTaskTable:
@@ -57,13 +48,13 @@ class TaskTable(PaperTable[RolloutSummary]):
         if summaries:
             tables.append(error_table(summaries, self.unit))
         return Document(
-            title=f"{self._number}: {self._paper.title}",
+            title=f"{self.number}: {self._paper.title}",
             lead="Percent of rollouts in which the task was solved, and the mean over the tasks (Avg. Success). Small "
             "print: solved/played and 95 % intervals, Wilson for a task, stratified by task for the mean.",
             tables=tuple(tables),
             notes=notes.texts,
             problems=tuple(plain(problem) for problem in problems),
-            hints=hints(self._number, summaries, self.unit, found=found, first=FIRST),
+            hints=hints(self.number, summaries, self.unit, found=found, first=FIRST),
         )
 
     def record(self, summaries: Sequence[RolloutSummary]) -> Mapping[str, Any]:

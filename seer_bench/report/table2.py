@@ -35,18 +35,9 @@ FIRST = "seer-bench run calvin --policy expert --units 0:20"
 
 
 class ChainTable(PaperTable[ChainSummary]):
-    """A table about chains of a fixed length.
-
-    Args:
-        key: of the paper's table.
-        number: how the paper calls it, e.g. "Table 2".
-    """
+    """A table about chains of a fixed length."""
 
     unit = "chain"
-
-    def __init__(self, key: str, number: str) -> None:
-        self.key = key
-        self._number = number
 
     @cached_property
     def _paper(self) -> PaperChainTable:
@@ -72,14 +63,14 @@ class ChainTable(PaperTable[ChainSummary]):
         if summaries:
             tables.append(error_table(summaries, self.unit))
         return Document(
-            title=f"{self._number}: {self._paper.title}",
+            title=f"{self.number}: {self._paper.title}",
             lead="Percent of chains in which at least 1, 2, ... instructions in a row were followed, and the average "
             "number of them (Avg. Len.). Small print: 95 % intervals, Wilson for rates, bootstrap over chains for "
             "Avg. Len.",
             tables=tuple(tables),
             notes=notes.texts,
             problems=tuple(plain(problem) for problem in problems),
-            hints=hints(self._number, summaries, self.unit, found=found, first=FIRST),
+            hints=hints(self.number, summaries, self.unit, found=found, first=FIRST),
         )
 
     def record(self, summaries: Sequence[ChainSummary]) -> Mapping[str, Any]:

@@ -9,8 +9,9 @@ from typing import TypeVar
 from seer_bench.errors import UsageError
 
 from . import Progress, Verdict
-from .compare import RECORD_FAULTS, Bounds, Comparison, OnUnit
+from .compare import RECORD_FAULTS, Comparison, OnUnit
 from .recording import Recording
+from .round_off import Bounds
 
 R = TypeVar("R", bound=Recording)
 

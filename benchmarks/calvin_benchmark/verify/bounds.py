@@ -8,7 +8,7 @@ seldom granted round-off. Pictures of 6 initial states stayed identical when the
 
 from __future__ import annotations
 
-from seer_bench.verification.compare import Bounds
+from seer_bench.verification.round_off import Bounds
 
 BOUNDS = Bounds(onset=1e-9, grown=1e-3, pixel_share=1e-3)
 """`onset` is 10^6 times the last bit of a number near one; `pixel_share` is a choice."""

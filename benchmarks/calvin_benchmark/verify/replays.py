@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from seer_bench.verification.compare import Comparison, Role, describe
+from seer_bench.verification.compare import Comparison, describe
 from seer_bench.verification.recording import RecordError, field
+from seer_bench.verification.round_off import Role
 
 from ..assets import scene_root
 from ..chains import InitialState, initial_state_vectors

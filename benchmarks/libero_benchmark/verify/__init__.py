@@ -13,17 +13,19 @@ from pathlib import Path
 
 from seer_bench.errors import UnknownNameError
 from seer_bench.verification import Progress, Verdict
+from seer_bench.verification.compare import Comparison
 from seer_bench.verification.records import Comparator, verify_records
 
 from ..facts import facts
-from ..package import check_versions
+from ..package import check_versions, load_upstream
+from ..warm import WorldFactory
 from ..world import World
 from .bounds import BOUNDS
 from .cases import compare_success_cases
-from .recording import LiberoRecording, read_index
+from .recording import LiberoRecording, read_index, unclaimed_pictures
 from .replays import compare_expert, compare_trajectories
 from .tables import compare_fixture_poses, compare_init_states
-from .worlds import WorldFactory, Worlds
+from .worlds import Worlds
 
 __all__ = ["LiberoVerifier"]
 
@@ -55,13 +57,15 @@ class LiberoVerifier:
 
         Raises:
             UsageError: the folder is no folder of recordings, its index is broken, nothing in it could be compared,
-                `against` is given, or a package is of another version than the pinned one.
+                `against` is given, a package is of another version than the pinned one, or `MUJOCO_GL` names a display.
             MissingExtraError: LIBERO is not installed.
             AssetError: its files are missing or altered.
+            SimulationError: it cannot be imported.
         """
         if against is not None:
             raise UnknownNameError("backend to compare LIBERO with", against, ())
         check_versions()
+        load_upstream()  # what this machine lacks is no recording's fault
         folder = packaged_folder() if golden is None else golden
         recordings = read_index(folder)
         worlds = Worlds(self._make_world)
@@ -69,6 +73,11 @@ class LiberoVerifier:
             yield from verify_records(recordings, _comparators(worlds), BOUNDS, folder=folder, progress=progress)
         finally:
             worlds.close()
+        if pictures := unclaimed_pictures(recordings):
+            rest = Comparison(BOUNDS)
+            rest.skip(f"{len(pictures)} of them belong to no recorded episode")
+            rest.note_unused(pictures)
+            yield rest.verdict("images", "files")
 
 
 def packaged_folder() -> Path:

@@ -8,7 +8,7 @@ seldom granted round-off. Pictures of states that are equal have to be equal.
 
 from __future__ import annotations
 
-from seer_bench.verification.compare import Bounds
+from seer_bench.verification.round_off import Bounds
 
 BOUNDS = Bounds(onset=1e-10, grown=1e-3, pixel_share=0.0)
 """`onset` leaves room for other processors than the one that was measured; `grown` is a choice."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,22 @@ def read_index(folder: Path) -> list[LiberoRecording]:
 def episodes_of(arrays: Arrays) -> list[str]:
     """What comes before the `/` in the names of arrays, in order."""
     return list(dict.fromkeys(name.partition("/")[0] for name in arrays if "/" in name))
+
+
+def unclaimed_pictures(recordings: Iterable[LiberoRecording]) -> list[str]:
+    """Names of files among the images that belong to no recorded episode; none if a record is unreadable."""
+    episodes: set[str] = set()
+    folders: set[Path] = set()
+    for record in recordings:
+        if record.images is not None and record.images.is_dir():
+            folders.add(record.images)
+        if any(name.endswith(".npz") for name in record.files):
+            try:
+                episodes.update(episodes_of(record.arrays))
+            except RecordError:
+                return []
+    found = sorted(path.name for folder in folders for path in folder.iterdir())
+    return [name for name in found if (match := _IMAGE.fullmatch(name)) is None or match["episode"] not in episodes]
 
 
 def init_index(episode: str) -> int | None:

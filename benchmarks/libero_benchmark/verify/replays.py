@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from seer_bench.contracts import Array
-from seer_bench.verification.compare import Comparison, Role
+from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import Arrays, RecordError
+from seer_bench.verification.round_off import Role
 
 from ..fixtures import FixturePose
 from ..gl import probe_gl

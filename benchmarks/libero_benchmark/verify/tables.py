@@ -15,8 +15,7 @@ from seer_bench.verification.recording import RecordError, field
 from ..fixtures import FixturePose
 from ..package import load_upstream
 from ..protocols import fixture_rule, load_protocol
-from ..suites import DEFAULT_SUITE, Task, load_suites
-from ..torch_archive import read_torch_array
+from ..suites import DEFAULT_SUITE, Task, load_suites, read_states, state_file
 from .recording import LiberoRecording
 from .worlds import Worlds, draw_fixtures
 
@@ -45,18 +44,12 @@ def compare_init_states(recording: LiberoRecording, comparison: Comparison) -> N
 
 
 def installed_states(name: str, suite: str) -> Array:
-    """The array in an installed file of that name; raises RecordError."""
+    """The array in an installed file of that name; raises RecordError where there is none, AssetError for a damaged."""
     root = load_upstream().init_states
     for folder in dict.fromkeys((suite, DEFAULT_SUITE, *load_suites())):
-        path = root / folder / Path(name).name
-        packed = path.with_name(f"{path.name}.npz")
-        try:
-            if packed.is_file():
-                return np.asarray(np.load(packed, allow_pickle=False)["states"])
-            if path.is_file():
-                return read_torch_array(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise RecordError(f"the installed {path} cannot be read: {error}") from error
+        path = state_file(root / folder / Path(name).name)
+        if path.is_file():
+            return read_states(path)
     raise RecordError(f"LIBERO has no file '{name}' under {root}")
 
 

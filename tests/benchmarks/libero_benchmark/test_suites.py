@@ -91,6 +91,25 @@ def test_other_initial_states_are_refused(altered):
         load_init_states(task)
 
 
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", "flip"])
+def test_damaged_initial_states_are_named_with_the_remedy(altered, damage):
+    path = next(altered.rglob("*.npz"))
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]
+    path.write_bytes(flipped if damage == "flip" else damage(whole))
+    with pytest.raises(AssetError, match=r"cannot be read: .*pip install --force-reinstall"):
+        load_init_states(find_task("libero_goal", 0))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02}(K", b"cnumpy\nndarray\n(tR.", b"\x80\x02N)b."])
+def test_a_damaged_pickle_is_no_archive(tmp_path, content):
+    with zipfile.ZipFile(tmp_path / "x", "w") as file:
+        file.writestr("archive/data.pkl", content)
+    with pytest.raises(ValueError, match="no torch archive"):
+        read_torch_array(tmp_path / "x")
+
+
 def archive(path: Path, content: object) -> Path:
     """What `torch.save` makes of something without tensors."""
     buffer = io.BytesIO()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from libero_benchmark.fixtures import FixturePose
-from libero_benchmark.suites import find_task, load_init_states
+from libero_benchmark.rng import private_numpy_random
+from libero_benchmark.state import StateReader
+from libero_benchmark.suites import Task, bddl_path, find_task, load_init_states
 from libero_benchmark.world import World
 from seer_bench import InvalidActionError, UnknownNameError, UsageError
 
@@ -34,6 +39,61 @@ def everything(world: World) -> bytes:
 
 def play(world: World, count: int = 4, seed: int = 0) -> list[bytes]:
     return [everything(world)] + [world.step(a) is True or everything(world) for a in actions(count, seed)]
+
+
+def new_environment(task: Task, seed: int, init_state: np.ndarray, *, seeded: str) -> Any:
+    """Upstream's own environment, as its evaluations make one for an episode."""
+    environments = importlib.import_module("libero.libero.envs.env_wrapper")
+    with private_numpy_random(seed):
+        env = environments.OffScreenRenderEnv(bddl_file_name=str(bddl_path(task)), camera_heights=8, camera_widths=8)
+        if seeded == "before construction":
+            env.env.reset()
+    if seeded == "before reset":
+        with private_numpy_random(seed):
+            env.env.reset()
+    env.set_init_state(init_state)
+    return env
+
+
+@pytest.mark.parametrize(
+    ("suite", "index", "seed", "seeded"),
+    [("libero_10", 0, 42, "before construction"), ("libero_object", 1, 2, "before reset")],
+)
+def test_the_solver_starts_as_in_a_new_environment(suite, index, seed, seeded):
+    """Its warm start is no part of a state, and what it keeps of the reset grows with the first contacts."""
+    task = find_task(suite, index)
+    state = load_init_states(task)[20]
+    theirs, ours = new_environment(task, seed, state, seeded=seeded), World(task, images=False, seed=seed)
+    try:
+        ours.reset(load_init_states(task)[1], seed=5)
+        ours.step(np.ones(7))
+        ours.reset(state, seed=None if seeded == "before construction" else seed)
+        for action in (STILL, *actions(2)):
+            theirs.step(action)
+            ours.step(action)
+            assert theirs.env.sim.data.qacc_warmstart.tobytes() == ours.inner.sim.data.qacc_warmstart.tobytes()
+            assert theirs.env.sim.get_state().flatten().tobytes() == ours.flat_state.tobytes()
+    finally:
+        theirs.close()
+        ours.close()
+
+
+def test_settling_commands_the_gripper(stove):
+    start(stove)
+    assert stove.gripper_command == 0.0
+    stove.settle(np.array([0, 0, 0, 0, 0, 0, -1.0]), 1)
+    assert stove.gripper_command == -1.0
+
+
+def test_the_state_holds_what_scipy_makes_of_each_matrix(stove):
+    start(stove)
+    stove.step(actions(1)[0])
+    env, bodies = stove.inner, StateReader(stove).read().bodies
+    data = env.sim.data._data
+    for name, body in env.obj_body_id.items():
+        assert bodies[name].position.tobytes() == data.xpos[body].tobytes()
+        alone = Rotation.from_matrix(data.xmat[body].reshape(3, 3)).as_quat()
+        assert bodies[name].quaternion.tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize("task", [3, 8])

@@ -87,7 +87,7 @@ def test_every_difference_is_listed(manifest: Manifest) -> None:
         "policy.chunk: 3 here, 1 there",
         "seed: 0 here, 7 there",
         "simulation.assets: 'zzzz' here, 'aaaa' there",
-        "simulation.physics: None here, 'bbbb' there",
+        "simulation.physics: absent here, 'bbbb' there",
     ):
         assert words in str(refused.value)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seer_bench.verification.compare import Bounds, Comparison
+from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError
+from seer_bench.verification.round_off import Bounds
 
 BOUNDS = Bounds(onset=1e-9, grown=1e-3, pixel_share=1e-3)
 

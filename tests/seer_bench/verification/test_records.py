@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from seer_bench.errors import AssetError, UsageError
-from seer_bench.verification.compare import Bounds, Comparison
+from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError, Recording, read_index
 from seer_bench.verification.records import verify_records
+from seer_bench.verification.round_off import Bounds
 
 BOUNDS = Bounds(onset=1e-9, grown=1e-3, pixel_share=0.0)
 

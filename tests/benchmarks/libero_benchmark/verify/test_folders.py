@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libero_benchmark.verify import LiberoVerifier, packaged_folder
-from seer_bench.errors import UnknownNameError
+from seer_bench.errors import UnknownNameError, UsageError
 
 CASES = ("pos", "near_knob_0p45", "hover")
 
@@ -46,6 +46,27 @@ def test_a_subset_of_upstreams_recordings_under_other_names_is_identical(golden,
 def test_all_of_upstreams_recordings_are_identical(shared):
     verdicts = list(LiberoVerifier().verify(shared / "golden" / "libero"))
     assert [verdict.status for verdict in verdicts] == ["identical"] * 14
+
+
+def test_a_picture_that_belongs_to_no_episode_is_named(packaged, verify):
+    first = packaged.path / "img" / "task7_init5_step0_agentview_image.png"
+    first.rename(first.with_name("task7_init05_step0_agentview_image.png"))
+    code, output = verify(packaged.keep("init_states", "task2", "task7"))
+    assert code == 0
+    assert (
+        "skipped    images [files]: nothing (1 of them belong to no recorded episode; not compared: task7_init05"
+        in (output)
+    )
+
+
+def test_what_this_machine_lacks_is_no_difference(packaged, verify, monkeypatch):
+    def refuse():
+        raise UsageError("MUJOCO_GL=nonsense: LIBERO is drawn without a display.")
+
+    monkeypatch.setattr("libero_benchmark.verify.load_upstream", refuse)
+    code, output = verify(packaged)
+    assert code == 2
+    assert "different" not in output
 
 
 def test_unknown_kinds_are_listed_and_skipped(packaged, verify):

@@ -11,6 +11,7 @@ from seer_bench.contracts import Benchmark, Policy, PolicyContext
 from seer_bench.conventions import PolicySpec
 from seer_bench.doctor import Doctor
 from seer_bench.errors import SeerBenchError, UnknownNameError, UsageError
+from seer_bench.inspection import Inspector
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.verification import AssetInstaller, Verifier
 
@@ -19,6 +20,7 @@ BENCHMARKS = "seer_bench.benchmarks"
 VERIFIERS = "seer_bench.verifiers"
 ASSETS = "seer_bench.assets"
 DOCTORS = "seer_bench.doctors"
+INSPECTORS = "seer_bench.inspectors"
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ def load_doctor(name: str) -> Doctor:
     """The function that checks what the benchmark `name` needs; raises as `load_benchmark` does."""
     doctor: Doctor = _load(DOCTORS, "benchmark with checks", name)
     return doctor
+
+
+def load_inspector(name: str) -> Inspector:
+    """The function that looks into checkpoints of the policy `name`; raises as `load_benchmark` does."""
+    inspector: Inspector = _load(INSPECTORS, "policy with checkpoints", name)
+    return inspector
 
 
 def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:

@@ -71,6 +71,8 @@ def test_the_wheel_holds_every_package_once_and_nothing_else(wheel: Path):
         "random_policy",
         "replay_policy",
         "seer_bench",
+        "seer_bench_nn",
+        "seer_policy",
     }
     licences = {Path(name).name for name in names if "licenses" in name}
     assert licences == {"LICENSE", "NOTICE"}

@@ -4,7 +4,7 @@ Exit codes:
     0    everything asked for is done
     1    units without an outcome because the infrastructure failed; `verify`: a recording differs; `report`: a run was
          left out or damaged; `status`: a run could not be read; `video`: a unit could not be filmed; `doctor`:
-         something has to be mended
+         something has to be mended; `inspect`: the checkpoint cannot be used
     2    refused: bad arguments, missing assets, a run directory that does not fit
     3    `verify`: equal up to round-off only, as on another processor
     130  interrupted by Ctrl-C or SIGTERM; the same command continues
@@ -23,6 +23,7 @@ from seer_bench.cli.bench import bench
 from seer_bench.cli.console import fail, open_streams
 from seer_bench.cli.doctor import doctor
 from seer_bench.cli.export import export
+from seer_bench.cli.inspect import inspect
 from seer_bench.cli.plugins import list_plugins
 from seer_bench.cli.protocol import protocol
 from seer_bench.cli.report import report
@@ -47,6 +48,7 @@ app.command("verify")(verify)
 app.command("bench")(bench)
 app.command("doctor")(doctor)
 app.command("assets")(assets)
+app.command("inspect")(inspect)
 app.command("list")(list_plugins)
 app.add_typer(protocol, name="protocol")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seer_bench.contracts import Benchmark as Benchmark
     from seer_bench.contracts import BodyState as BodyState
     from seer_bench.contracts import Environment as Environment
+    from seer_bench.contracts import Foresight as Foresight
     from seer_bench.contracts import Policy as Policy
     from seer_bench.contracts import PolicyContext as PolicyContext
     from seer_bench.contracts import SimulatorState as SimulatorState
@@ -59,6 +60,7 @@ _EXPORTS = {
         "Benchmark",
         "BodyState",
         "Environment",
+        "Foresight",
         "Policy",
         "PolicyContext",
         "SimulatorState",

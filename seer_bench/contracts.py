@@ -174,6 +174,17 @@ class PolicyContext:
     """`--policy-arg key=value`."""
 
 
+@dataclass(frozen=True)
+class Foresight:
+    """What a policy expects to see."""
+
+    steps: int
+    """How many control steps ahead, counted from the observation that it was made from; at least 1."""
+    images: Mapping[str, Array]
+    """A picture uint8 (height, width, 3) for each field of `PolicySpec.foresight`, in the orientation of that field.
+    One of another aspect ratio than the field's shows the middle of the frame."""
+
+
 class Policy(ABC):
     """A policy, batched over slots; a slot is one environment that is being played.
 
@@ -207,6 +218,12 @@ class Policy(ABC):
 
     def see(self, slots: Sequence[int], states: Sequence[SimulatorState]) -> None:
         """Take the simulator's state; called before every `act`, only where `spec.privileged`."""
+
+    def foresee(self, slot: int) -> Foresight | None:
+        """What the policy expected when it last acted in `slot`; None where it expects nothing.
+
+        Asked for films, and only of policies that declare `spec.foresight`. Looking must not change any later action.
+        """
 
     def close(self) -> None:
         """Release what the policy holds."""

@@ -7,7 +7,7 @@ not reproduce. A field that does not fit is refused by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from seer_bench.errors import ConventionError
@@ -21,7 +21,8 @@ class ImageSpec:
     width: int
     kind: Literal["rgb", "depth"] = "rgb"
     orientation: Literal["upright", "raw", "rot180"] = "upright"
-    """`upright` as a person would look at it, `raw` as the simulator emits it, `rot180` turned by 180 degrees."""
+    """`upright` as a person would look at it, `raw` as OpenGL reads it out (bottom row first), `rot180` that turned by
+    180 degrees."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class PolicySpec:
     `check_policy`'s test finds that no row depends on its neighbours or its position."""
     placement: Literal["main", "worker"] = "main"
     """"worker" for cheap or privileged policies that run beside the simulator."""
+    foresight: tuple[str, ...] = ()
+    """Observed RGB images whose future `Policy.foresee` predicts, in the order in which films show them."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What else shapes the actions, e.g. the precision that weights are read in or files beside the checkpoint. Part of
+    the run's identity: a run is only gone on with under the same settings."""
 
 
 def check_conventions(policy: PolicySpec, interface: Interface) -> None:
@@ -102,6 +108,10 @@ def check_conventions(policy: PolicySpec, interface: Interface) -> None:
         raise ConventionError(f"the policy declares chunk={policy.chunk}; it must be at least 1.")
     if policy.batch < 1:
         raise ConventionError(f"the policy declares batch={policy.batch}; it must be at least 1.")
+    for name in policy.foresight:
+        seen = policy.observations.get(name)
+        if not isinstance(seen, ImageSpec) or seen.kind != "rgb":
+            raise ConventionError(f"the policy declares foresight of '{name}', which is no RGB image that it observes.")
 
 
 def _same(what: str, wanted: object, offered: object) -> None:

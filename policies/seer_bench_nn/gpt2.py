@@ -107,6 +107,11 @@ class Gpt2(nn.Module):
         self.h = nn.ModuleList(Gpt2Block(dim, heads, dropout, residual_std) for _ in range(layers))
         self.ln_f = nn.LayerNorm(dim)
 
+    @property
+    def blocks(self) -> list[Gpt2Block]:
+        """The blocks, first to last."""
+        return [block for block in self.h if isinstance(block, Gpt2Block)]
+
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Tokens (B, L, dim) to tokens (B, L, dim) under a boolean mask (L, L), True where a query may attend."""
         x = functional.dropout(x, self.dropout, self.training)

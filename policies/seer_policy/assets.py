@@ -17,17 +17,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-from torch import Tensor, nn
-
 from seer_bench.errors import AssetError, CheckpointError, SeerBenchError
 from seer_bench.store import checkpoint_sha256
 from seer_bench.verification import Progress
-from seer_bench_nn.clip_text import ClipTextEncoder
-from seer_bench_nn.loading import compare, fault_in, shapes, uninitialised
-from seer_bench_nn.vit import MaeEncoder
 
-from .frozen import CLIP_SHA256, CLIP_URL, MAE_MD5_START, MAE_URL, clip_text_weights, mae_weights
+from .needs import needs_torch
+
+with needs_torch("checking Seer's encoders"):
+    from safetensors.torch import save_file
+    from torch import Tensor, nn
+
+    from seer_bench_nn.clip_text import ClipTextEncoder
+    from seer_bench_nn.loading import compare, fault_in, shapes, uninitialised
+    from seer_bench_nn.vit import MaeEncoder
+
+    from .frozen import CLIP_SHA256, CLIP_URL, MAE_MD5_START, MAE_URL, clip_text_weights, mae_weights
 
 ROOT_VARIABLE = "SEER_BENCH_SEER_ASSETS"
 """Environment variable that names the assets folder instead of the user's cache."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from seer_bench.errors import CheckpointError
@@ -27,6 +28,9 @@ from .variants import variant, variants
 _PREFIX = "module."
 _MARKS = ("transformer_backbone_position_embedding", "action_pred_token", "image_primary_projector.weight")
 """Names by which a state dict is taken for Seer's."""
+_FORESIGHT_TOKENS = "obs_tokens"
+_IMAGE_DECODER = ("mask_token", "image_decoder")
+"""First parts of the names of the image decoder's weights."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Checkpoint:
 
     path: Path
     weights: Mapping[str, Tensor]
-    """By the network's names, without `module.`."""
+    """By the network's names, without `module.`; without the image decoder where there are no [FRS] tokens."""
     sizes: Sizes
     epoch: int | None
     """Counted from 0, as its authors do; None where the file is a plain state dict."""
@@ -89,6 +93,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         extras = {key: value for key, value in tree.items() if key != "model_state_dict"}
         tree = tree["model_state_dict"]
     weights = _without_prefix(tensors_only(tree, path, "the checkpoint"), path)
+    if _FORESIGHT_TOKENS not in weights:  # its authors save an image decoder all the same, which nothing feeds
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(_IMAGE_DECODER)}
     epoch = extras.get("epoch")
     return Checkpoint(
         path=path,
@@ -120,8 +126,8 @@ def infer_sizes(weights: Mapping[str, Tensor], path: Path) -> Sizes:
     _, history, _, _ = _shape(weights, path, "transformer_backbone_position_embedding", "1, history, 1, hidden_dim")
     _, _, actions, _ = _shape(weights, path, "action_pred_token", "1, 1, action_tokens, hidden_dim")
     foresight = 0
-    if "obs_tokens" in weights:
-        _, _, foresight, _ = _shape(weights, path, "obs_tokens", "1, 1, 2 * foresight_tokens, hidden_dim")
+    if _FORESIGHT_TOKENS in weights:
+        _, _, foresight, _ = _shape(weights, path, _FORESIGHT_TOKENS, "1, 1, 2 * foresight_tokens, hidden_dim")
         if foresight % 2 or round((foresight // 2) ** 0.5) ** 2 != foresight // 2:
             raise CheckpointError(
                 f"{path}: obs_tokens holds {foresight} tokens; two cameras need twice a square number, e.g. 18."
@@ -170,8 +176,15 @@ def fitting(sizes: Sizes) -> dict[str, tuple[str, ...]]:
     return {name: phases for name, phases in found.items() if phases}
 
 
-def build_seer(checkpoint: Checkpoint, config: SeerConfig, *, mae: Path, clip: Path) -> Seer:
-    """Build the network on the CPU, in float32 and evaluation mode, with all weights in place.
+def build_seer(
+    checkpoint: Checkpoint,
+    config: SeerConfig,
+    *,
+    mae: Path,
+    clip: Path,
+    vision_precision: torch.dtype = torch.float32,
+) -> Seer:
+    """Build the network on the CPU, in evaluation mode, with all weights in place.
 
     Every file is checked whole before it is used: all names, all shapes, no number that is NaN or infinite.
 
@@ -180,12 +193,15 @@ def build_seer(checkpoint: Checkpoint, config: SeerConfig, *, mae: Path, clip: P
         config: of the same sizes, see `config_for`.
         mae: file of the image encoder, see `frozen.mae_weights`.
         clip: file of the text encoder, see `frozen.clip_text_weights`.
+        vision_precision: of the image encoder, officially bfloat16; all else is float32. Its weights are rounded while
+            they are read, so that they never lie in memory in float32.
 
     Raises:
         CheckpointError: one of the files does not fit.
     """
     with uninitialised():
         model = Seer(config)
+    model.vision_encoder.to(vision_precision)
     fill(model, checkpoint.weights, checkpoint.path, leave=FROZEN)
     load_mae(model.vision_encoder, mae)
     load_clip_text(model.clip_model, clip)

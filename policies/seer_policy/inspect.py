@@ -6,12 +6,16 @@ from pathlib import Path
 
 from seer_bench.inspection import Fact, Inspection
 from seer_bench.store import checkpoint_sha256
-from seer_bench_nn.loading import Shape, compare, fault_in, shapes, uninitialised
-from seer_bench_nn.weights_file import open_weights
 
-from .checkpoint import Checkpoint, Sizes, fitting, is_seer, read_checkpoint
 from .config import PATCHES, SeerConfig
-from .model import FROZEN, Seer, UnusedWeights
+from .needs import needs_torch
+
+with needs_torch("inspecting a checkpoint of Seer's"):
+    from seer_bench_nn.loading import Shape, compare, fault_in, shapes, uninitialised
+    from seer_bench_nn.weights_file import open_weights
+
+    from .checkpoint import Checkpoint, Sizes, fitting, is_seer, read_checkpoint
+    from .model import FROZEN, Seer, UnusedWeights
 
 _MEBI = 2**20
 _MAE_ENCODER, _MAE_WHOLE = 85_798_656, 111_907_840

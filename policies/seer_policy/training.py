@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from seer_bench.errors import CheckpointError
 
 from .config import SeerConfig
-from .losses import Losses, TrainingBatch, losses
+from .losses import FUTURE_STEPS, Losses, TrainingBatch, losses
 from .model import Seer
 
 MAX_GRADIENT_NORM = 0.1
@@ -55,7 +55,9 @@ def cosine_schedule(optimizer: torch.optim.Optimizer, warmup_steps: int, total_s
     return LambdaLR(optimizer, factor)
 
 
-def backward(model: Seer, batch: TrainingBatch, rng: np.random.RandomState) -> StepReport:
+def backward(
+    model: Seer, batch: TrainingBatch, rng: np.random.RandomState, future_steps: int = FUTURE_STEPS
+) -> StepReport:
     """Add the gradient of one batch to the gradients held, and scale their sum down to `MAX_GRADIENT_NORM`.
 
     In training mode `rng` draws the [FRS] tokens that are hidden from [INV], anew for every batch.
@@ -63,7 +65,7 @@ def backward(model: Seer, batch: TrainingBatch, rng: np.random.RandomState) -> S
     steps = model.config.history
     mask = model.draw_mask(rng) if model.training else None
     output = model(batch.primary[:, :steps], batch.wrist[:, :steps], batch.state[:, :steps], batch.text, mask=mask)
-    parts = losses(output, batch, model.config)
+    parts = losses(output, batch, model.config, future_steps)
     parts.total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
     norm = nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
     detached = Losses(*(part.detach() for part in (parts.arm, parts.gripper, parts.image_primary, parts.image_wrist)))
@@ -71,11 +73,15 @@ def backward(model: Seer, batch: TrainingBatch, rng: np.random.RandomState) -> S
 
 
 def train_step(
-    model: Seer, optimizer: torch.optim.Optimizer, batch: TrainingBatch, rng: np.random.RandomState
+    model: Seer,
+    optimizer: torch.optim.Optimizer,
+    batch: TrainingBatch,
+    rng: np.random.RandomState,
+    future_steps: int = FUTURE_STEPS,
 ) -> StepReport:
     """One step of the optimiser on one batch."""
     optimizer.zero_grad(set_to_none=True)
-    report = backward(model, batch, rng)
+    report = backward(model, batch, rng, future_steps)
     optimizer.step()
     return report
 

@@ -13,6 +13,7 @@ import typer
 
 from seer_bench.cli.console import key_values, stderr, stdout, take_stdout
 from seer_bench.cli.options import Backend, Benchmark, Checkpoint, Device, PolicyArg, Protocol, Threads
+from seer_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from seer_bench.monitor import Monitor
@@ -35,6 +36,9 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run directory; results/runs/... if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run; policies draw from it.")] = 0,
     video: Annotated[Videos, typer.Option(help="Units to film afterwards, by exact replay.")] = Videos.none,
+    foresight: Annotated[
+        bool, typer.Option("--foresight", help="Also film what the policy expected to see; with --video.")
+    ] = False,
     backend: Backend = None,
     workers: Annotated[int | None, typer.Option(help="Environments side by side; one a core if not given.")] = None,
     shard: Annotated[
@@ -68,6 +72,8 @@ def run(
     from seer_bench.engine import run as play_run
     from seer_bench.report import JsonMonitor, monitor_for, print_summary
 
+    if foresight and video is Videos.none:
+        raise UsageError("--foresight is shown in films, and none are asked for: add --video failed or --video all.")
     part = parse_shard(shard, os.environ)
     folder = out or default_out(benchmark, policy, protocol, ckpt)
     request = RunRequest(
@@ -88,6 +94,7 @@ def run(
         device=device,
         options=key_values(policy_arg or [], "--policy-arg"),
         arm=key_values(arm or [], "--arm"),
+        foresight=foresight,
         allow_mixed=allow_mixed,
     )
     if json_progress:
@@ -105,8 +112,12 @@ def run(
         raise typer.Exit(130)
     if video is not Videos.none and outcome.played:
         from seer_bench.cli.video import film_run
+        from seer_bench.engine.request import devices
+        from seer_bench.video import ForesightRequest
 
-        film_run(outcome.request.out, units=outcome.played, which=video.value, size=None, console=console)
+        asked = outcome.request
+        again = ForesightRequest(asked.checkpoint, devices(device)[0], threads) if foresight else None
+        film_run(asked.out, units=outcome.played, which=video.value, size=None, foresight=again, console=console)
     if outcome.errors or outcome.gave_up is not None:
         raise typer.Exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,11 @@ def verify(
     golden: Annotated[Path | None, typer.Option(help="Folder of recordings; a packaged set if not given.")] = None,
     against: Annotated[str | None, typer.Option(help="Compare live with this backend, e.g. upstream.")] = None,
 ) -> None:
-    """Replay recordings and compare; exit code 0 identical, 1 different, 3 round-off only."""
+    """Replay recordings and compare; exit code 0 identical or agreeing, 1 different, 3 round-off only.
+
+    A simulation has to be identical. The outputs of a network agree where they lie within the tolerance of the
+    recording: no library sums in the same order on every machine.
+    """
     from rich.progress import Progress
 
     from seer_bench.registry import load_verifier
@@ -40,7 +45,19 @@ def verify(
         for verdict in verifier.verify(golden, against=against, progress=show):
             verdicts.append(verdict)
             console.print(_in_words(verdict), markup=False, soft_wrap=True)
+    for line in _legend(verdicts):
+        console.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(exit_code(verdicts))
+
+
+def _legend(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """How many records got each verdict, and what it says."""
+    from seer_bench.verification import MEANINGS
+
+    yield ""
+    for status, meaning in MEANINGS.items():
+        if count := sum(verdict.status == status for verdict in verdicts):
+            yield f"{status:<10} {count:>3}  {meaning}"
 
 
 def _in_words(verdict: Verdict) -> str:

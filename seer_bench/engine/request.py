@@ -55,6 +55,8 @@ class RunRequest:
     """Passed to the policy."""
     arm: Mapping[str, str] = field(default_factory=dict)
     """What the row in a table is called."""
+    foresight: bool = False
+    """Refuse a policy that foresees no images: films of them are to be made afterwards."""
     allow_mixed: bool = False
     """Continue although the simulation differs from the one that the run began with."""
 
@@ -117,6 +119,8 @@ def prepare(request: RunRequest) -> Prepared:
             closing.callback(policy.close)
         spec = policies[0].spec
         check_conventions(spec, interface)
+        if request.foresight and not spec.foresight:
+            raise UsageError(f"--foresight: the policy '{request.policy}' foresees no images; leave the option out.")
         cameras = any(isinstance(field, ImageSpec) for field in spec.observations.values())
         batch, notes = _batch(request, policies[0])
         plugin = plugins(POLICIES)[request.policy]
@@ -131,6 +135,7 @@ def prepare(request: RunRequest) -> Prepared:
                 privileged=spec.privileged,
                 chunk=spec.chunk,
                 options=dict(request.options),
+                settings=dict(spec.settings),
                 batch=batch,
                 threads=request.threads,
                 fast=request.fast and spec.placement == "main",

@@ -21,7 +21,9 @@ _FIELDS = {
     "schema", "protocol", "protocol_fingerprint", "simulation", "backend", "policy", "checkpoint", "seed", "arm",
     "created",
 }  # fmt: skip
-_POLICY_FIELDS = {"name", "distribution", "version", "privileged", "options", "chunk", "batch", "threads", "fast"}
+_POLICY_FIELDS = {
+    "name", "distribution", "version", "privileged", "options", "settings", "chunk", "batch", "threads", "fast",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class PolicyId:
     """It reads the simulator's state; every table marks it."""
     options: Mapping[str, str] = field(default_factory=dict)
     """`--policy-arg key=value`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What else shapes the policy's actions, as `PolicySpec.settings` declares it."""
     chunk: int = 1
     """Actions that one call of `act` returns."""
     batch: int = 1
@@ -246,6 +250,7 @@ def _protocol(data: Json, source: str) -> EvaluationProtocol:
 
 def _policy(data: Json, where: str) -> PolicyId:
     """The policy's part of a manifest."""
+    data = {"settings": {}, **data}  # older manifests lack them
     check_keys(data, _POLICY_FIELDS, where)
     return PolicyId(
         name=take(data, "name", where, str),
@@ -253,6 +258,7 @@ def _policy(data: Json, where: str) -> PolicyId:
         version=take(data, "version", where, str),
         privileged=take(data, "privileged", where, bool),
         options=take_strings(data, "options", where),
+        settings=take_strings(data, "settings", where),
         chunk=take(data, "chunk", where, int),
         batch=take(data, "batch", where, int),
         threads=take(data, "threads", where, int),

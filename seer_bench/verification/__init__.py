@@ -12,9 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-Status = Literal["identical", "round-off", "different", "skipped"]
+Status = Literal["identical", "agrees", "round-off", "different", "skipped"]
 
-EXIT_CODES: dict[Status, int] = {"identical": 0, "skipped": 0, "different": 1, "round-off": 3}
+MEANINGS: dict[Status, str] = {
+    "identical": "every bit equal",
+    "agrees": "outputs of a network within the tolerance of the recording, everything else equal",
+    "round-off": "equal but for differences that another processor explains",
+    "different": "not as recorded",
+    "skipped": "not compared",
+}
+"""What each status says, for a legend."""
+
+EXIT_CODES: dict[Status, int] = {"identical": 0, "agrees": 0, "skipped": 0, "different": 1, "round-off": 3}
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Verdict:
     record: str
     kind: str
     status: Status
-    """"round-off": equal but for differences that another processor explains; "skipped": an unknown kind."""
+    """See `MEANINGS`."""
     compared: str
     """How much was compared, e.g. "24 rollouts, 2,880 steps, 1.2 M numbers"."""
     largest: float | None = None

@@ -1,6 +1,8 @@
-"""Bit for bit comparison of what was recorded with what was computed, and the verdict that follows.
+"""Comparison of what was recorded with what was computed, bit for bit or within a tolerance, and the verdict.
 
-Numbers are equal when their bits are; where they are not, `round_off` says what is granted.
+Numbers are equal when their bits are; where they are not, `round_off` says what is granted to a simulation. Networks
+cannot be held to bits at all, because libraries sum in an order of their own: what they put out agrees when it is
+`within` the tolerance that belongs to the recording.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from .round_off import Bounds, Difference, Role, Unit
 RECORD_FAULTS = (RecordError, UsageError, InvalidActionError)
 """What a recording that cannot be replayed raises; everything else is this machine's fault and ends all."""
 
-_AMOUNTS = ("numbers", "pixels", "egl_images", "outcomes")
+_AMOUNTS = ("numbers", "pixels", "egl_images", "tensors", "outcomes")
 """Counts of single comparisons; what a record is made of is counted beside them."""
 
 _NAMED = 6
@@ -47,6 +49,7 @@ class Comparison:
         self._units: list[Unit] = []
         self._counts: Counter[str] = Counter()
         self._largest: float | None = None
+        self._agreed: dict[float, tuple[float, str]] = {}
         self._notes: list[str] = []
         self._skipped = False
 
@@ -121,15 +124,21 @@ class Comparison:
 
     def close_numbers(self, name: str, recorded: NDArray[Any], got: NDArray[Any], tolerance: float) -> None:
         """Compare numbers that cannot be demanded bit for bit; a difference within the tolerance is none."""
-        if not self._comparable(name, recorded, got):
-            return
-        self.count(numbers=recorded.size)
-        largest = float(_sizes(recorded, got).max(initial=0.0))
-        self._see(np.array([largest]))
-        if not largest <= tolerance:
-            self._add("fatal", f"{name} differs by {largest:.3g}, more than {tolerance:g}")
-        elif largest > 0:
+        if self._distance(name, recorded, got, tolerance) > 0:
             self.note(f"{name} needs to agree within {tolerance:g} only")
+
+    def within(self, name: str, recorded: ArrayLike, got: ArrayLike, tolerance: float) -> None:
+        """Compare what a network put out; a record of such numbers agrees at best, unless every bit is equal.
+
+        Args:
+            name: of the array, for messages.
+            recorded: what must be, within the tolerance.
+            got: what is.
+            tolerance: greatest absolute difference; a number that is not finite, on either side, is beyond any.
+        """
+        largest = self._distance(name, np.asarray(recorded), np.asarray(got), tolerance)
+        if largest > self._agreed.get(tolerance, (0.0, ""))[0]:
+            self._agreed[tolerance] = (largest, name)
 
     def picture(self, name: str, recorded: NDArray[Any], got: NDArray[Any], step: int = 0) -> None:
         """Compare one image, colour or depth, bit for bit."""
@@ -163,7 +172,11 @@ class Comparison:
         """The verdict over everything that was collected."""
         status = self._status()
         details = [self._summary()] if status in ("round-off", "different") else []
-        return Verdict(record, kind, status, self._amount(), self._largest, "; ".join(details + self._notes))
+        granted = [
+            f"{name} within {largest:.1e} of {tolerance:g} granted"
+            for tolerance, (largest, name) in sorted(self._agreed.items())
+        ]
+        return Verdict(record, kind, status, self._amount(), self._largest, "; ".join(details + granted + self._notes))
 
     def _comparable(self, name: str, recorded: NDArray[Any], got: NDArray[Any]) -> bool:
         """Whether shape and dtype agree; if not, that is the difference."""
@@ -172,6 +185,18 @@ class Comparison:
             return True
         self._add("fatal", f"{name} is recorded as {describe(recorded)}, expected {describe(got)}")
         return False
+
+    def _distance(self, name: str, recorded: NDArray[Any], got: NDArray[Any], tolerance: float) -> float:
+        """Largest difference if it is within the tolerance; else 0, and the difference is noted."""
+        if not self._comparable(name, recorded, got):
+            return 0.0
+        self.count(numbers=recorded.size)
+        largest = float(_sizes(recorded, got).max(initial=0.0))
+        self._see(np.array([largest]))
+        if largest <= tolerance:
+            return largest
+        self._add("fatal", f"{name} differs by {largest:.3g}, more than {tolerance:g}")
+        return 0.0
 
     def _see(self, sizes: NDArray[np.float64]) -> None:
         self._largest = max(self._largest or 0.0, float(sizes.max(initial=0.0)))
@@ -186,6 +211,8 @@ class Comparison:
         if differing:
             explained = all(self._is_round_off(unit) for unit in differing)
             return "round-off" if explained else "different"
+        if self._agreed:
+            return "agrees"
         if any(self._counts[what] for what in _AMOUNTS):
             return "identical"
         return "skipped" if self._skipped else "different"

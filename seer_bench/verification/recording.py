@@ -51,12 +51,12 @@ class Recording:
     @cached_property
     def arrays(self) -> Arrays:
         """The record's .npz file; raises RecordError."""
-        return Arrays(self._path(".npz"))
+        return Arrays(self.path(".npz"))
 
     @cached_property
     def tree(self) -> Any:
         """The content of the record's .json file; raises RecordError."""
-        path = self._path(".json")
+        path = self.path(".json")
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -65,7 +65,7 @@ class Recording:
     def entries(self) -> list[dict[str, Any]]:
         """The .json file as a list of objects; raises RecordError."""
         if not isinstance(self.tree, list) or not all(isinstance(entry, dict) for entry in self.tree):
-            raise RecordError(f"{self._path('.json').name} must hold a list of objects")
+            raise RecordError(f"{self.path('.json').name} must hold a list of objects")
         return self.tree
 
     def unused_arrays(self) -> list[str]:
@@ -74,11 +74,12 @@ class Recording:
             return []
         return [name for name in self.arrays if name not in self.arrays.used]
 
-    def _path(self, suffix: str) -> Path:
-        """The record's one file with that suffix."""
+    def path(self, suffix: str) -> Path:
+        """The record's one file with that suffix, which may be empty; raises RecordError."""
         names = [name for name in self.files if name.endswith(suffix)]
         if len(names) != 1:
-            raise RecordError(f"{INDEX}: record '{self.name}' must name one {suffix} file, it names {list(self.files)}")
+            wanted = f"one {suffix} file" if suffix else "one file"
+            raise RecordError(f"{INDEX}: record '{self.name}' must name {wanted}, it names {list(self.files)}")
         path = self.folder / names[0]
         if not path.is_file():
             raise RecordError(f"{path.name} is missing")

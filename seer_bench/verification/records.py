@@ -22,7 +22,7 @@ Comparator = Callable[[R, Comparison], None]
 def verify_records(
     recordings: Iterable[R],
     comparators: Mapping[str, Comparator[R]],
-    bounds: Bounds,
+    bounds: Bounds | None,
     *,
     folder: Path,
     progress: Progress | None = None,
@@ -32,7 +32,7 @@ def verify_records(
     Args:
         recordings: what to compare.
         comparators: by kind of record.
-        bounds: of what another processor explains.
+        bounds: of what another processor explains; None where it explains nothing.
         folder: where the recordings lie, for messages.
         progress: told the record's name and how many of its units are done.
 
@@ -49,7 +49,7 @@ def verify_records(
 
 
 def verify_record(
-    recording: R, comparators: Mapping[str, Comparator[R]], bounds: Bounds, *, progress: Progress | None = None
+    recording: R, comparators: Mapping[str, Comparator[R]], bounds: Bounds | None, *, progress: Progress | None = None
 ) -> Verdict:
     """The verdict on one record; see `verify_records`."""
     if recording.kind not in comparators:

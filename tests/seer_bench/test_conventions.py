@@ -29,6 +29,8 @@ def test_a_policy_that_asks_for_what_is_given_passes():
         (PolicySpec({}, replace(ACTION, gripper_open=-1)), "action: gripper_open is -1 for the policy and 1"),
         (PolicySpec({}, replace(ACTION, rotation="axis_angle")), "action: rotation"),
         (PolicySpec({}, ACTION, chunk=0), "chunk=0"),
+        (PolicySpec({}, ACTION, foresight=("picture",)), "foresight of 'picture', which is no RGB image"),
+        (PolicySpec({"total": FIELDS["total"]}, ACTION, foresight=("total",)), "foresight of 'total'"),
     ],
 )
 def test_the_field_that_does_not_fit_is_named(spec, words):

@@ -20,7 +20,6 @@ libero-short = libero_plugins:ShortLibero
 [seer_bench.policies]
 bits = libero_plugins:BitPolicy
 """
-UNITS = [20 * task + trial for task in TASKS for trial in range(15)]
 
 
 @pytest.fixture(autouse=True)
@@ -41,19 +40,24 @@ def play(out: Path, workers: int, units: list[int], monkeypatch: pytest.MonkeyPa
     return canonical_lines(read_run(out).results.values())
 
 
-def shuffled(seed: int) -> list[int]:
-    """The units in a random order, in which a task is left and taken up again twice: building one takes seconds."""
+def shuffled(trials: int, seed: int) -> list[int]:
+    """The units in a random order, in which a task is left and taken up again: building one takes seconds."""
     rng = random.Random(seed)
-    tasks = [rng.sample([unit for unit in UNITS if unit // 20 == task], 15) for task in rng.sample(TASKS, len(TASKS))]
-    return [unit for start in (0, 6) for task in tasks for unit in task[start : start + 9 if start else 6]]
+    tasks = [
+        rng.sample([20 * task + trial for trial in range(trials)], trials) for task in rng.sample(TASKS, len(TASKS))
+    ]
+    early = trials * 2 // 5
+    return [unit for part in (slice(early), slice(early, None)) for task in tasks for unit in task[part]]
 
 
-def test_thirty_units_in_another_order_over_one_and_two_workers(tmp_path, monkeypatch):
-    one = play(tmp_path / "1", 1, shuffled(4), monkeypatch)
-    two = play(tmp_path / "2", 2, UNITS, monkeypatch)
+@pytest.mark.parametrize("trials", [5, pytest.param(15, marks=pytest.mark.slow)])
+def test_units_in_another_order_over_one_and_two_workers(trials, tmp_path, monkeypatch):
+    units = [20 * task + trial for task in TASKS for trial in range(trials)]
+    one = play(tmp_path / "1", 1, shuffled(trials, 4), monkeypatch)
+    two = play(tmp_path / "2", 2, units, monkeypatch)
     assert one == two
     recorded = [json.loads(line) for line in one]
-    assert len(recorded) == len(UNITS) == 30
-    assert len({unit["actions_sha256"] for unit in recorded}) == 30, "the policy saw the same in two units"
+    assert len(recorded) == len(units) == 2 * trials
+    assert len({unit["actions_sha256"] for unit in recorded}) == len(units), "the policy saw the same in two units"
     poses = {json.dumps(unit["initial"]) for unit in recorded}
-    assert len(poses) == 30, "every trial has fixture poses of its own"
+    assert len(poses) == len(units), "every trial has fixture poses of its own"

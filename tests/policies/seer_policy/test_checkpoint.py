@@ -171,6 +171,16 @@ def test_what_does_not_fit_is_told_precisely(tmp_path: Path, change: dict, words
         build_seer(checkpoint, TINY, mae=tmp_path / "none", clip=tmp_path / "none")
 
 
+def test_a_network_trained_without_foresight_saves_an_image_decoder_that_is_left_out(tmp_path: Path) -> None:
+    weights = trained(TINY)
+    del weights["obs_tokens"]
+    checkpoint = read_checkpoint(write_official(tmp_path / "33.pth", weights))
+    assert checkpoint.sizes.foresight_tokens == 0
+    blind = SeerConfig(**{**vars(TINY), "foresight_tokens": 0})
+    with uninitialised():
+        fill(Seer(blind), checkpoint.weights, checkpoint.path, leave=FROZEN)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

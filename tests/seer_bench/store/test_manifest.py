@@ -76,14 +76,21 @@ def test_another_policy_is_refused(manifest: Manifest, field: str) -> None:
         check_same_run(asked, manifest, HERE)
 
 
+def test_a_manifest_from_before_settings_can_be_read(manifest: Manifest) -> None:
+    data = stored(manifest)
+    del data["policy"]["settings"]
+    assert Manifest.from_json(data, source="x") == manifest
+
+
 def test_every_difference_is_listed(manifest: Manifest) -> None:
-    policy = replace(manifest.policy, options={"speed": "slow"}, chunk=3)
+    policy = replace(manifest.policy, options={"speed": "slow"}, settings={"precision": "float16"}, chunk=3)
     asked = replace(with_settings(manifest, scale=0.05), seed=0, policy=policy, simulation={"assets": "zzzz"})
     with pytest.raises(RunMismatchError) as refused:
         check_same_run(asked, manifest, HERE)
     for words in (
         "protocol.settings.scale: 0.05 here, 0.02 there",
         "policy.options.speed: 'slow' here, 'fast' there",
+        "policy.settings.precision: 'float16' here, absent there",
         "policy.chunk: 3 here, 1 there",
         "seed: 0 here, 7 there",
         "simulation.assets: 'zzzz' here, 'aaaa' there",

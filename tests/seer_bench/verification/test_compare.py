@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seer_bench.verification import EXIT_CODES
 from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError
 from seer_bench.verification.round_off import Bounds
@@ -171,3 +172,35 @@ def test_close_numbers_need_not_be_equal(size, status):
     comparison.close_numbers("x", np.zeros(3), np.array([0, size, 0]), 1e-3)
     assert _verdict(comparison).status == status
     assert _verdict(comparison).largest == (np.inf if np.isnan(size) else size)
+
+
+def test_outputs_of_a_network_agree_within_the_tolerance_and_are_identical_only_bit_for_bit():
+    recorded = np.zeros(3, np.float32)
+    for size, status in ((0.0, "identical"), (5e-6, "agrees"), (2e-5, "different"), (np.nan, "different")):
+        comparison = Comparison(None)
+        comparison.within("arm", recorded, np.array([0, size, 0], np.float32), 1e-5)
+        verdict = _verdict(comparison)
+        assert verdict.status == status
+        assert ("arm within 5.0e-06 of 1e-05 granted" in verdict.detail) == (status == "agrees")
+        assert EXIT_CODES[verdict.status] == (1 if status == "different" else 0)
+
+
+def test_what_is_discrete_is_not_granted_a_tolerance():
+    comparison = Comparison(None)
+    comparison.within("arm", np.zeros(3), np.full(3, 1e-9), 1e-5)
+    comparison.outcome("tokens", 3, 4)
+    assert _verdict(comparison).status == "different"
+
+
+def test_the_worst_of_each_tolerance_is_told():
+    comparison = Comparison(None)
+    for name, size, tolerance in (("a", 1e-7, 1e-5), ("b", 2e-7, 1e-5), ("c", 1e-3, 1e-2)):
+        comparison.within(name, np.zeros(1), np.full(1, size), tolerance)
+    assert _verdict(comparison).detail == "b within 2.0e-07 of 1e-05 granted; c within 1.0e-03 of 0.01 granted"
+
+
+def test_another_shape_or_dtype_never_agrees():
+    for got in (np.zeros(2, np.float32), np.zeros(3, np.float64)):
+        comparison = Comparison(None)
+        comparison.within("arm", np.zeros(3, np.float32), got, 1.0)
+        assert _verdict(comparison).status == "different"

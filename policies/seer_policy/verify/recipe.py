@@ -1,0 +1,114 @@
+"""How recordings of this format make their weights, inputs and pictures out of seeds.
+
+A recording holds no weights: every tensor is drawn from NumPy's legacy generator, whose streams never change, seeded
+with a seed of the recording and the CRC-32 of the tensor's name. Data made so is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import IMAGE_SIZE
+
+Float32 = NDArray[np.float32]
+
+COMPUTED = frozenset(
+    {
+        "attention_mask",
+        "image_decoder_position_embedding",
+        "vision_encoder.pos_embed",
+        "vision_encoder.decoder_pos_embed",
+    }
+)
+"""Tensors that the network computes itself and that are never drawn."""
+
+
+def draw_weight(name: str, shape: tuple[int, ...], seed: int) -> Float32:
+    """The recorded value of a parameter.
+
+    Vectors and scalars are gains near 1 if named `weight`, else small offsets; matrices are scaled by their shape;
+    free tensors (tokens, tables) by 0.2.
+
+    Args:
+        name: in the state dict, without `module.`; none of `COMPUTED`.
+        shape: of the parameter.
+        seed: the recording's `weight_seed`.
+    """
+    generator = np.random.RandomState((zlib.crc32(name.encode()) ^ seed) & 0xFFFFFFFF)
+    drawn = generator.standard_normal(math.prod(shape)).astype(np.float32).reshape(shape)
+    kind = name.rpartition(".")[2]
+    if len(shape) < 2:
+        return np.asarray(1.0 + 0.1 * drawn if kind == "weight" else 0.05 * drawn, np.float32)
+    if kind.endswith("weight"):
+        inputs, outputs = math.prod(shape[1:]), shape[0]
+        return np.asarray(drawn * np.float32((2.0 / (inputs + outputs)) ** 0.5), np.float32)
+    return np.asarray(0.2 * drawn, np.float32)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a recorded network was given: B windows of W steps, all float32."""
+
+    primary: Float32
+    """(B, W, 3, 224, 224)."""
+    wrist: Float32
+    """(B, W, 3, 224, 224)."""
+    text: Float32
+    """Sentence features (B, 512)."""
+    pose: Float32
+    """(B, W, 6)."""
+    gripper: Float32
+    """-1 or +1, (B, W, 1)."""
+    widths: Float32
+    """Finger positions (B, W, 2)."""
+    actions: Float32
+    """(B, W, 7), the last one -1 or +1."""
+
+
+def draw_inputs(seed: int, batch: int, window: int) -> Inputs:
+    """The recorded inputs; `seed` is the recording's `input_seed`."""
+    generator = np.random.RandomState(seed)
+
+    def normal(*shape: int) -> Float32:
+        return generator.standard_normal(shape).astype(np.float32)
+
+    def uniform(size: int, limit: float) -> Float32:
+        return generator.uniform(-limit, limit, (batch, window, size)).astype(np.float32)
+
+    def sign() -> Float32:
+        return np.where(generator.uniform(size=(batch, window, 1)) < 0.5, -1.0, 1.0).astype(np.float32)
+
+    # keyword arguments are evaluated in this order, and with it the stream is used up
+    return Inputs(
+        primary=normal(batch, window, 3, IMAGE_SIZE, IMAGE_SIZE),
+        wrist=normal(batch, window, 3, IMAGE_SIZE, IMAGE_SIZE),
+        text=normal(batch, 512),
+        pose=uniform(6, 1.0),
+        gripper=sign(),
+        widths=uniform(2, 0.04),
+        actions=np.concatenate([uniform(6, 1.0), sign()], axis=-1),
+    )
+
+
+def draw_text_feature(seed: int) -> Float32:
+    """The feature (512,) that stands for any sentence in recordings of wrappers."""
+    return np.random.RandomState(seed).standard_normal(512).astype(np.float32)
+
+
+def draw_picture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+    """A picture (height, width, 3), uint8: four plane waves in each channel, and noise."""
+    generator = np.random.RandomState(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    waves = np.zeros((height, width, 3))
+    for channel in range(3):
+        for _ in range(4):
+            across, down = generator.uniform(-0.2, 0.2, 2)
+            phase = generator.uniform(0, 6.28)
+            waves[..., channel] += np.sin(across * x + down * y + phase)
+    pixels = 127.5 + 40 * waves + generator.uniform(-15, 15, waves.shape)
+    return np.clip(pixels, 0, 255).astype(np.uint8)

@@ -77,7 +77,10 @@ def main() -> None:
         parser.error("--ckpt, --mae and --clip go together")
     model = loaded(name, given) if given["ckpt"] else random_network(name)
     model.requires_grad_(False)
-    print(f"{name}, batch 1, {options.threads} thread(s), torch {torch.__version__}, medians of {options.repeats}")
+    print(
+        f"{name}, batch 1, {options.threads} thread(s), torch {torch.__version__}, medians of {options.repeats}",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
         files = given if given["ckpt"] else write_published(model, Path(folder)) if not options.no_loading else {}
         compare(model, options)
@@ -123,7 +126,7 @@ def compare(model: Seer, options: argparse.Namespace) -> None:
                 f"{1e3 * full:{width}.1f} {full / times[key]:7.2f}x" for width, key in ((14, "full"), (15, "fills"))
             )
             print(f"{name:<18} {' '.join(columns)} {worst[name]:20.1e}")
-        print(f"{'FastSeer':<18} {1e3 * times['full']:14.1f} {'':8} {1e3 * times['fills']:15.1f}")
+        print(f"{'FastSeer':<18} {1e3 * times['full']:14.1f} {'':8} {1e3 * times['fills']:15.1f}", flush=True)
         if not options.compile:
             show_parts(sides["straightforward"], fast, steps)
 
@@ -148,7 +151,7 @@ def timed(sides: Mapping[str, Side], fast: Fast, steps: int, repeats: int) -> tu
 
 def show_parts(straightforward: Side, fast: Fast, steps: int) -> None:
     """Where time goes, and how much is computed."""
-    slow, quick = (parts(side, range(first, steps + 3)) for side, first in ((straightforward, steps), (fast, 0)))
+    slow, quick = (parts(side, range(first, steps + 2)) for side, first in ((straightforward, steps), (fast, 0)))
     columns = {
         "straightforward": {part: [statistics.median(values) for values in slow[part]] for part in slow},
         "FastSeer, full": {part: [statistics.median(values[steps:]) for values in quick[part]] for part in quick},

@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seer_bench.stats.proportions import Interval, check_confidence
-
-# Up to so many distinct scores a resample is drawn as counts of each score instead of one by one.
-_FEW_SCORES = 32
-# Resampled values held in memory at once (32 MiB of int64 indices and float64 values together).
-_BLOCK = 1 << 21
+from seer_bench.stats.resampling import check_resamples, percentile_interval, resampled_means, sorted_values
 
 
 def chain_rates(*, solved: Sequence[int] | NDArray[np.integer[Any]], length: int) -> NDArray[np.float64]:
@@ -70,33 +66,10 @@ def bootstrap_mean(
         ValueError: values are not finite or have more than one axis; confidence or resamples make no sense.
     """
     check_confidence(confidence)
-    if resamples < 1:
-        raise ValueError(f"resamples is {resamples}; it must be at least 1")
-    scores = np.sort(np.asarray(values, dtype=np.float64))
-    if scores.ndim != 1 or not np.isfinite(scores).all():
-        raise ValueError(f"values have the shape {scores.shape} or are not finite; expected finite numbers (n,)")
+    check_resamples(resamples)
+    scores = sorted_values("values", values)
     if scores.size < 2:
         return Interval(np.nan, np.nan)
     if scores[0] == scores[-1]:
         return Interval(float(scores[0]), float(scores[0]))
-    means = _resampled_means(scores, resamples, np.random.default_rng(seed))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(float(low), float(high))
-
-
-def _resampled_means(scores: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Means of `resamples` samples drawn with replacement, in blocks of bounded memory."""
-    n = scores.size
-    distinct, counts = np.unique(scores, return_counts=True)
-    few = distinct.size <= _FEW_SCORES
-    block = max(1, _BLOCK // (distinct.size if few else n))
-    means = np.empty(resamples)
-    for start in range(0, resamples, block):
-        size = min(block, resamples - start)
-        if few:
-            drawn = rng.multinomial(n, counts / n, size=size)
-            means[start : start + size] = drawn @ distinct / n
-        else:
-            means[start : start + size] = scores[rng.integers(n, size=(size, n))].mean(axis=1)
-    return means
+    return percentile_interval(resampled_means(scores, resamples, np.random.default_rng(seed)), confidence)

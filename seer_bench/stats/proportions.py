@@ -14,6 +14,14 @@ class Interval(NamedTuple):
     high: float
 
 
+class Estimate(NamedTuple):
+    """A value as it was observed, and the two ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 def wilson(*, successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a success rate, without continuity correction.
 
@@ -44,6 +52,52 @@ def score_interval(rate: float, n: float, confidence: float) -> Interval:
     low = 0.0 if rate == 0 else (centre - spread) / scale
     high = 1.0 if rate == 1 else (centre + spread) / scale
     return Interval(low, high)
+
+
+def clopper_pearson(*, successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Exact interval of a success rate (Clopper and Pearson 1934, Biometrika 26, 404-413).
+
+    The ends are the rates at which so many successes or more, or so many or fewer, have the probability
+    a = (1 - confidence) / 2. They are quantiles of beta distributions, with k successes among n units:
+
+        low = Beta(a; k, n - k + 1),  high = Beta(1 - a; k + 1, n - k).
+
+    It holds the true rate at least as often as `confidence` says, whatever n and the rate; the price is that it is
+    wider than Wilson's interval, which does so on average. Use it where a guarantee is asked for. With n = 0 nothing
+    is known about the rate, so the interval is (0, 1).
+
+    Raises:
+        ValueError: not 0 <= successes <= n, or not 0 < confidence < 1.
+    """
+    check_counts(successes, n)
+    check_confidence(confidence)
+    from scipy.special import betaincinv  # here, so that importing this package stays quick
+
+    tail = (1 - confidence) / 2
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    return Interval(low, high)
+
+
+def square_and_add(a: Estimate, b: Estimate, correlation: float = 0.0) -> Estimate:
+    """Interval of the difference a - b of two rates from the intervals of both (Newcombe 1998, methods 8 and 10).
+
+    With r for the correlation of the two observed rates, zero for independent arms, the ends are
+
+        low  = a - b - sqrt((a - la)^2 - 2 r (a - la) (ub - b) + (ub - b)^2)
+        high = a - b + sqrt((ua - a)^2 - 2 r (ua - a) (b - lb) + (b - lb)^2).
+
+    It stays inside [-1, 1] and inherits the width that the two intervals keep where all units succeed or all fail.
+    """
+
+    def reach(x: float, y: float) -> float:
+        # Never below zero for |r| <= 1, except by rounding.
+        return math.sqrt(max(x * x - 2 * correlation * x * y + y * y, 0.0))
+
+    difference = a.value - b.value
+    low = difference - reach(a.value - a.low, b.high - b.value)
+    high = difference + reach(a.high - a.value, b.value - b.low)
+    return Estimate(difference, max(low, -1.0), min(high, 1.0))
 
 
 def rate_bounds(*, successes: int, n: int, errors: int) -> Interval:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seer_bench.stats.proportions import Interval, check_confidence, check_counts, score_interval
 
@@ -50,3 +54,18 @@ def stratified_mean(*, successes: Sequence[int], n: Sequence[int], confidence: f
     variance = sum(variances) / len(rates) ** 2
     effective = 1 + common / variance if variance > 0 else len(rates) ** 2 / sum(1 / units for units in n)
     return score_interval(mean, effective, confidence)
+
+
+def strata_of(strata: Sequence[Any] | NDArray[Any] | None, n: int) -> list[NDArray[np.intp]]:
+    """Indices of the units of each stratum, in the order of the labels; without labels, one stratum of all units.
+
+    Raises:
+        ValueError: there is not one label for every unit.
+    """
+    if strata is None:
+        return [np.arange(n)]
+    labels = np.asarray(strata)
+    if labels.shape != (n,):
+        raise ValueError(f"strata has the shape {labels.shape}; expected one label for each of the {n} units")
+    members = np.unique(labels, return_inverse=True)[1]
+    return [np.flatnonzero(members == index) for index in range(members.max(initial=-1) + 1)]

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
+from statsmodels.stats.proportion import proportion_confint
 
-from seer_bench.stats import Interval, rate_bounds, wilson
+from seer_bench.stats import Interval, clopper_pearson, rate_bounds, wilson
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
@@ -56,6 +57,33 @@ def test_wilson_covers_as_often_as_it_says() -> None:
 def test_wilson_refuses_what_cannot_be(arguments: dict) -> None:
     with pytest.raises(ValueError, match=r"expected 0 <= successes <= n|between 0 and 1"):
         wilson(**arguments)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize("n", [1, 2, 10, 200, 1000])
+def test_clopper_pearson_is_scipys_and_statsmodels(n: int, confidence: float) -> None:
+    for successes in {0, 1, n // 3, n - 1, n}:
+        ours = clopper_pearson(successes=successes, n=n, confidence=confidence)
+        theirs = binomtest(successes, n).proportion_ci(confidence, method="exact")
+        assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+        assert ours == pytest.approx(proportion_confint(successes, n, 1 - confidence, method="beta"), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 5, 30, 200])
+def test_clopper_pearson_never_covers_less_than_it_says(n: int) -> None:
+    low, high = np.array([clopper_pearson(successes=k, n=n) for k in range(n + 1)]).T
+    for rate in np.linspace(0, 1, 201):
+        assert binom.pmf(np.arange(n + 1), n, rate)[(low <= rate) & (rate <= high)].sum() >= 0.95
+
+
+def test_clopper_pearson_at_its_limits() -> None:
+    assert clopper_pearson(successes=0, n=0) == Interval(0, 1)
+    assert clopper_pearson(successes=0, n=7).low == 0
+    assert clopper_pearson(successes=7, n=7).high == 1
+    with pytest.raises(ValueError, match="expected 0 <= successes <= n"):
+        clopper_pearson(successes=8, n=7)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        clopper_pearson(successes=1, n=7, confidence=95)
 
 
 def test_bounds_count_errors_as_failures_and_as_successes() -> None:

@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("benchmarks", "policies", "results/paper", "seer_bench", "LICENSE", "NOTICE", "README.md", "pyproject.toml")
+SOURCES = (
+    "benchmarks",
+    "policies",
+    "results/paper",
+    "results/reference",
+    "seer_bench",
+    "LICENSE",
+    "NOTICE",
+    "README.md",
+    "pyproject.toml",
+)
 
 
 def call(*command: object, cwd: Path) -> str:

@@ -258,6 +258,7 @@ def test_a_network_that_looks_at_a_goal_ahead_is_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler itself
 def test_a_compiled_network_predicts_the_same():
     model = small()
     seen = frames(model, 7)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seer_bench.report.build import Report, build_report, print_report, report_json, write_report
+from seer_bench.report.build import Report, build_report
+from seer_bench.report.output import print_report, report_json, write_report
 from seer_bench.report.progress import monitor_for
 from seer_bench.report.progress_json import JsonMonitor
 from seer_bench.report.status import print_status

@@ -1,125 +1,86 @@
-"""From run directories to a report, and from a report to files."""
+"""From run directories to a report."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from seer_bench.errors import SeerBenchError, UnknownNameError, UsageError
-from seer_bench.report import records
-from seer_bench.report.counts import RunSummary
+from seer_bench.errors import SeerBenchError, UnknownNameError
+from seer_bench.report.checkpoints import ArmRow, group_arms
 from seer_bench.report.document import plain
 from seer_bench.report.labels import with_distinct_labels
-from seer_bench.report.paper_table import PaperTable, TableReport
-from seer_bench.report.table1 import TaskTable
-from seer_bench.report.table2 import ChainTable
-from seer_bench.report.writers import html, latex, markdown, terminal
+from seer_bench.report.paper_table import Findings, Source, TableReport
+from seer_bench.report.tables import SOURCES, paper_tables
 from seer_bench.store import RunData, find_runs, read_run
-
-TABLES: tuple[PaperTable[Any], ...] = (TaskTable("table1", "Table 1"), ChainTable("table2", "Table 2"))
-"""The paper's tables that are reported, in its order."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The paper's tables with every run that was found."""
+    """The paper's tables and figures with every run that was found."""
 
-    tables: tuple[TableReport[Any], ...]
-    """As in `TABLES`, those without a run among them."""
+    tables: tuple[TableReport, ...]
+    """In the paper's order, those without a run among them."""
     problems: tuple[str, ...]
     """What could not be reported, in words."""
     found: int
     """Run directories that were found, those left out among them."""
 
-    def table(self, key: str) -> TableReport[Any]:
+    def table(self, key: str) -> TableReport:
         """The table called `key`; raises UnknownNameError."""
         by_key = {report.table.key: report for report in self.tables}
         if key not in by_key:
             raise UnknownNameError("table", key, by_key)
         return by_key[key]
 
+    def only(self, key: str) -> Report:
+        """The report with that table alone; raises UnknownNameError."""
+        return replace(self, tables=(self.table(key),))
 
-def build_report(paths: Sequence[Path]) -> Report:
-    """Read every run among `paths` and below them; shards of one run become one row.
+
+@dataclass(frozen=True)
+class _Counted:
+    """The runs of one source, as rows."""
+
+    rows: tuple[ArmRow[Any], ...]
+    problems: tuple[str, ...]
+    found: int
+
+
+def build_report(paths: Sequence[Path], *, policies: Collection[str] = ()) -> Report:
+    """Read every run among `paths` and below them; shards become one run, checkpoints of one arm one row.
 
     Whatever cannot be read or merged becomes a problem of the report, and the rest is still reported. The order of
     `paths` does not matter.
+
+    Args:
+        paths: run directories, or folders above some.
+        policies: names of installed policies, so that the report can say which missing rows they could fill.
     """
     problems: list[str] = []
     found = _find_all(paths, problems)
     runs: defaultdict[str, list[RunData]] = defaultdict(list)
     for run in _read_all(found, problems):
         runs[run.manifest.protocol.table].append(run)
-    unknown = len(found) - sum(len(runs[table.key]) for table in TABLES)
-    reports = tuple(_report_table(table, runs[table.key], problems, unknown) for table in TABLES)
-    everything = (problem for report in reports for problem in report.document.problems)
-    return Report(reports, tuple(dict.fromkeys([*map(plain, problems), *everything])), len(found))
+    counted = {source.key: _count(source, runs[source.key]) for source in SOURCES}
+    unknown = len(found) - sum(part.found for part in counted.values())
+    reports = []
+    for table in paper_tables():
+        parts = [counted[key] for key in table.sources]
+        rows = [row for part in parts for row in part.rows if table.shows(row.arm)]
+        everything = (*problems, *(problem for part in parts for problem in part.problems))
+        findings = Findings(everything, sum(part.found for part in parts) + unknown, frozenset(policies))
+        reports.append(TableReport(table, tuple(rows), table.document(rows, findings)))
+    all_problems = (problem for report in reports for problem in report.document.problems)
+    return Report(tuple(reports), tuple(dict.fromkeys([*map(plain, problems), *all_problems])), len(found))
 
 
-def report_json(report: Report) -> dict[str, Any]:
-    """The report as a JSON tree; `seer_bench.report.records` describes its schema."""
-    return records.report_record(report.tables, report.problems)
-
-
-def print_report(report: Report, console: Console) -> None:
-    """Print the report for a person: the tables that have rows of ours, and how the others get some."""
-    filled = [table for table in report.tables if table.summaries]
-    for i, table in enumerate(filled or report.tables):
-        if i:
-            console.print()
-        terminal.print_document(table.document, console)
-    terminal.print_problems(report.problems, console)
-    for table in report.tables if filled else ():
-        if not table.summaries:
-            console.print()
-            terminal.print_hints(table.document, console)
-
-
-def write_report(report: Report, folder: Path) -> list[Path]:
-    """Write the report in every format; each file is replaced as a whole.
-
-    Returns:
-        The files of each table: Markdown, LaTeX, HTML, JSON, CSV of the rows, CSV of the tasks.
-
-    Raises:
-        UsageError: the folder cannot be written to.
-    """
-    texts: dict[str, str] = {}
-    for table in report.tables:
-        key = table.table.key
-        texts |= {
-            f"{key}.md": markdown.render(table.document),
-            f"{key}.tex": latex.render(table.document),
-            f"{key}.html": html.render(table.document),
-            f"{key}.json": json.dumps(records.table_record(table), indent=2, allow_nan=False) + "\n",
-        }
-        texts |= {f"{key}{suffix}.csv": text for suffix, text in table.table.csv(table.summaries).items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            _replace(folder / name, text)
-    except OSError as error:
-        raise UsageError(
-            f"the report cannot be written to {folder}: {error.strerror}. Choose another folder with --out."
-        ) from error
-    return [folder / name for name in texts]
-
-
-def _report_table(
-    table: PaperTable[Any], runs: Sequence[RunData], general: Sequence[str], unknown: int
-) -> TableReport[Any]:
-    """One table with its runs; problems in `general` and `unknown` runs may belong to it."""
-    problems = list(general)
-    summaries: list[RunSummary] = []
+def _count(source: Source[Any], runs: Sequence[RunData]) -> _Counted:
+    """Merge, count and group the runs of one source; whatever cannot be becomes a problem."""
+    problems: list[str] = []
+    summaries = []
     shards: defaultdict[str, list[RunData]] = defaultdict(list)
     for run in runs:
         problems.extend(run.problems)
@@ -127,16 +88,18 @@ def _report_table(
     for same in shards.values():
         where = ", ".join(str(run.path) for run in same)
         try:
-            summary = table.summarise(same)
+            summary = source.summarise(same)
         except SeerBenchError as error:
             problems.append(f"{where}: left out. {error}")
             continue
         if summary is None:
-            problems.append(f"{where}: left out, because no {table.unit} has an outcome yet.")
+            problems.append(f"{where}: left out, because no {source.unit} has an outcome yet.")
         else:
             summaries.append(summary)
-    ordered = tuple(sorted(with_distinct_labels(summaries), key=_order))
-    return TableReport(table, ordered, table.document(ordered, problems, found=len(runs) + unknown))
+    rows = group_arms(with_distinct_labels(summaries), source.combine, problems)
+    labelled = with_distinct_labels([row.summary for row in rows])
+    named = [replace(row, summary=summary) for row, summary in zip(rows, labelled, strict=True)]
+    return _Counted(tuple(sorted(named, key=_order)), tuple(problems), len(runs))
 
 
 def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
@@ -157,7 +120,7 @@ def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
 
 def _read_all(found: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
     """Every readable run of a protocol that one of the tables is about; `problems` takes the others."""
-    known = [table.key for table in TABLES]
+    known = [source.key for source in SOURCES]
     for path in found:
         try:
             run = read_run(path)
@@ -174,21 +137,7 @@ def _read_all(found: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
             )
 
 
-def _order(summary: RunSummary) -> tuple[bool, str, str, str]:
+def _order(row: ArmRow[Any]) -> tuple[bool, str, str, str]:
     """Rows that compare with the paper come first."""
-    protocol = summary.protocol
-    return (protocol.comparable != "yes", protocol.name, summary.label, summary.manifest.identity)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that nobody reads half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    protocol = row.summary.protocol
+    return (protocol.comparable != "yes", protocol.name, row.summary.label, row.summary.manifest.identity)

@@ -10,6 +10,7 @@ import numpy as np
 
 from seer_bench.errors import DamagedRecordError, UsageError
 from seer_bench.protocol import EvaluationProtocol
+from seer_bench.report.checkpoints import Choice, choose, joint_rate, merged
 from seer_bench.report.counts import Estimate, RunSummary, count_run, estimate_rate, scored
 from seer_bench.stats import bootstrap_mean, chain_rates, rate_bounds
 from seer_bench.store import RunData, merge_runs
@@ -65,6 +66,27 @@ def summarise(runs: Sequence[RunData]) -> ChainSummary | None:
         average_length=estimate_mean(solved),
         average_length_bounds=(bounds.low * length, bounds.high * length),
     )
+
+
+def combine(runs: Sequence[ChainSummary]) -> tuple[ChainSummary, Choice]:
+    """One row for several checkpoints: means over those that `choose` picks by their average length.
+
+    Raises:
+        UsageError: no chain has an outcome with all of them.
+    """
+    length = len(runs[0].rates)
+    choice, solved = choose(runs, top=length)
+    chosen = [runs[i] for i in choice.chosen]
+    low, high = (sum(run.average_length_bounds[end] for run in chosen) / len(chosen) for end in (0, 1))
+    row = merged(
+        runs,
+        choice,
+        tasks=(),
+        rates=tuple(joint_rate(solved >= position) for position in range(1, length + 1)),
+        average_length=choice.selected,
+        average_length_bounds=(low, high),
+    )
+    return row, choice
 
 
 def _chains(protocol: EvaluationProtocol) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seer_bench.contracts import UnitResult
 from seer_bench.protocol import EvaluationProtocol
+from seer_bench.report.arms import own_attributes
 from seer_bench.report.document import plain
 from seer_bench.stats import wilson
 from seer_bench.store import Manifest, RunData
@@ -61,6 +62,8 @@ class RunSummary:
     """Executed actions with a component outside [-1, 1]."""
     mixed: tuple[str, ...]
     """Parts of the simulation's fingerprint that differ between the sessions; empty for a run of one piece."""
+    scores: Mapping[str, int]
+    """Solved subtasks of every unit with an outcome, by unit."""
 
     @property
     def protocol(self) -> EvaluationProtocol:
@@ -104,6 +107,7 @@ def count_run(run: RunData, paths: Sequence[Path], *, planned: int) -> RunSummar
         policy_errors=sum(r.error is not None and r.error.kind == "policy_error" for r in results),
         actions_out_of_range=sum(r.actions_out_of_range for r in results),
         mixed=_mixed(run),
+        scores={result.unit_id: result.solved for result in results},
     )
 
 
@@ -122,13 +126,14 @@ def score_tasks(results: Iterable[UnitResult]) -> tuple[TaskScore, ...]:
 
 
 def base_label(manifest: Manifest) -> str:
-    """Policy, checkpoint and arm, e.g. "seer · epoch_19.pth · data=10%"."""
-    parts = [manifest.policy.name]
-    if manifest.checkpoint is not None:
-        parts.append(manifest.checkpoint.name)
-    if manifest.arm:
-        parts.append(pairs(manifest.arm))
-    return plain(" · ".join(parts))
+    """Policy, checkpoint and what the arm has of its own, e.g. "seer · epoch_19.pth · data=10%"."""
+    return label(manifest, "" if manifest.checkpoint is None else manifest.checkpoint.name)
+
+
+def label(manifest: Manifest, weights: str) -> str:
+    """As `base_label`, with other words for the checkpoint."""
+    parts = [manifest.policy.name, weights, pairs(own_attributes(manifest))]
+    return plain(" · ".join(part for part in parts if part))
 
 
 def pairs(mapping: Mapping[str, str]) -> str:

@@ -42,6 +42,12 @@ class Cell:
     """What it was computed from, e.g. "19/20"; small, but always shown."""
     notes: tuple[int, ...] = ()
     """Numbers of the notes that it refers to, from 1."""
+    verdict: str = ""
+    """"agrees" or "differs" where the value was compared with a printed one."""
+    difference: str = ""
+    """By how much it differs from the printed one, e.g. "+0.3"."""
+    best: bool = False
+    """The best comparable value of its column."""
 
 
 Row = tuple[Cell, ...]
@@ -54,13 +60,18 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     groups: tuple[tuple[Row, ...], ...]
+    page: bool = False
+    """Shown on pages (HTML and Markdown) alone, and on a terminal only where this table was asked for."""
 
 
 @dataclass(frozen=True)
 class Document:
     """A whole report."""
 
+    number: str
+    """How the paper calls it, e.g. "Table 2"."""
     title: str
+    """The paper's title without its number."""
     lead: str
     """What the numbers are, in one sentence."""
     tables: tuple[Table, ...]
@@ -69,7 +80,12 @@ class Document:
     problems: tuple[str, ...]
     """What could not be reported, and why."""
     hints: tuple[str, ...]
-    """What is missing, each with the command that fills it."""
+    """What is missing, each with the command that fills it; the first says most."""
+
+    @property
+    def heading(self) -> str:
+        """Number and title."""
+        return f"{self.number}: {self.title}"
 
 
 class Notes:
@@ -93,6 +109,13 @@ class Notes:
         return tuple(self._texts)
 
 
+def marks(tables: Iterable[Table]) -> set[int]:
+    """Numbers of the notes that the cells of some tables refer to."""
+    return {
+        number for table in tables for group in table.groups for row in group for cell in row for number in cell.notes
+    }
+
+
 def plain(text: str) -> str:
     """One line of visible text: control characters and line breaks, which a terminal would obey, become spaces."""
     return "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text).strip()
@@ -108,6 +131,12 @@ def interval(low: float | None, high: float | None, *, digits: int, scale: float
     if low is None or high is None:
         return "n/a"
     return f"{scale * low:.{digits}f}–{scale * high:.{digits}f}"
+
+
+def signed(number: float, digits: int) -> str:
+    """A difference with its sign, e.g. "−0.30"; "0.00" without one."""
+    text = f"{number:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def count(number: int) -> str:

@@ -15,11 +15,15 @@ Summary = TypeVar("Summary", bound=RunSummary)
 
 
 def with_distinct_labels(summaries: Sequence[Summary]) -> list[Summary]:
-    """Add to equal labels on one protocol whatever tells the runs apart, and nothing else."""
-    alike: defaultdict[tuple[str, str], list[Summary]] = defaultdict(list)
-    for summary in summaries:
-        alike[summary.label, summary.protocol.name].append(summary)
-    return [labelled for group in alike.values() for labelled in _told_apart(group)]
+    """Add to equal labels on one protocol whatever tells the runs apart, and nothing else; the order stays."""
+    alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for position, summary in enumerate(summaries):
+        alike[summary.label, summary.protocol.name].append(position)
+    labelled = list(summaries)
+    for positions in alike.values():
+        for position, summary in zip(positions, _told_apart([summaries[i] for i in positions]), strict=True):
+            labelled[position] = summary
+    return labelled
 
 
 def _told_apart(group: Sequence[Summary]) -> list[Summary]:
@@ -28,6 +32,8 @@ def _told_apart(group: Sequence[Summary]) -> list[Summary]:
         return list(group)
     traits = [_traits(summary.manifest) for summary in group]
     varying = [i for i in range(len(traits[0])) if len({row[i] for row in traits}) > 1]
+    if not varying:
+        return list(group)
     return [
         replace(summary, label=plain(f"{summary.label} ({', '.join(row[i] for i in varying)})"))
         for summary, row in zip(group, traits, strict=True)

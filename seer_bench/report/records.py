@@ -1,31 +1,41 @@
 """A report for machines: JSON and CSV, numbers unrounded, rates as fractions.
 
-The JSON tree of one table, schema "seer-bench/table/1":
+The JSON tree of one table, schema "seer-bench/table/2":
 
-    schema      "seer-bench/table/1"
-    table       key of the paper's table, e.g. "table2"
+    schema      "seer-bench/table/2"
+    table       key of the paper's table or figure, e.g. "table2"
     notes       remarks on the paper's rows
-    paper       one element a row of the paper; null where its text is not legible
-                  of a table of chains:  {method, rates: [5 fractions], average_length}
-                  of a table of tasks:   {method, average, tasks: {task: fraction}}
-    runs        one element a row of ours:
+    paper       one element a row of the paper:
+                  {label, arm: {key: value}, values: {measure: number or null}, notes}
+                  null where the paper's text is not legible
+    arms        one element a row of ours, an arm under one protocol:
+                  {label, arm, paper_row: label or null, protocol, n, planned, complete,
+                   values: {measure: {value, low, high, verdict, reason, difference} or null},
+                   checkpoints: [labels of its runs], selection, notes}
+                  verdict is one of "agrees", "differs", "not run", "not comparable";
+                  difference is ours less the paper's;
+                  selection is null for one checkpoint, else
+                  {made, chosen: [labels], of, selected: {value, low, high}, unselected: {value, low, high}, optimism}
+    runs        one element a run of ours, i.e. a checkpoint:
                   {label, policy: {name, version, privileged, fast, options}, checkpoint: {name, sha256} or null,
                    arm, seed, backend, protocol: {name, fingerprint, comparable}, paths,
                    n, planned, complete,
                    tasks: [{task, successes, attempts, rate: {value, low, high}}],      95 % Wilson
-                   errors, policy_errors, actions_out_of_range, mixed, notes}
-                  and of a table of chains:
-                   rates: [{value, low, high}],               95 % Wilson
-                   average_length: {value, low, high},        95 % bootstrap over chains
-                   average_length_bounds: [low, high]         had all errors failed, or been solved
-                  or of a table of tasks:
-                   tasks_planned,
-                   average: {value, low, high} or null,       95 %, stratified by task; null until all tasks were played
-                   solved_bounds: [low, high]                 share of rollouts, had all errors failed, or been solved
+                   errors, policy_errors, actions_out_of_range, mixed, notes,
+                   values: {measure: {value, low, high} or null}}
+                  and what else the table knows:
+                   table 2, 3a, 3b: average_length_if_errors_failed, average_length_if_errors_solved
+                   table 1:         successes, tasks_planned, solved_if_errors_failed, solved_if_errors_solved
+    measures    [{name, heading, scale}], the columns; a value times scale has the unit of the paper's print
+                  of chains: rate_1 ... rate_5, average_length; of tasks: one a task, named as records hold it, average
     problems    what could not be reported, one sentence each
     hints       what is missing, each with the command that fills it
 
-The tree of a report, schema "seer-bench/report/2": {schema, tables: {key: tree of the table}, problems}.
+Table 4, Figure 3 and Figure 5 have notes, paper, arms, runs, problems and hints too. Their elements of "paper" are:
+Table 4 {method, demos, tasks: {id: {success, score}}, average: {success, score}, notes}, Figure 3 {benchmark, series,
+fraction, value: null} and beside "paper" the "statements" about them, Figure 5 {task, disturbance, value: null}.
+
+The tree of a report, schema "seer-bench/report/3": {schema, tables: {key: tree of the table}, problems}.
 """
 
 from __future__ import annotations
@@ -36,16 +46,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from seer_bench.report.checkpoints import ArmRow
 from seer_bench.report.counts import Estimate, RunSummary
 from seer_bench.report.document import plain
 from seer_bench.report.paper_table import TableReport
 
-SCHEMA = "seer-bench/report/2"
-TABLE_SCHEMA = "seer-bench/table/1"
+SCHEMA = "seer-bench/report/3"
+TABLE_SCHEMA = "seer-bench/table/2"
 _FORMULA = ("=", "+", "-", "@")
 
 
-def report_record(tables: Sequence[TableReport[Any]], problems: Sequence[str]) -> dict[str, Any]:
+def report_record(tables: Sequence[TableReport], problems: Sequence[str]) -> dict[str, Any]:
     """The tree of a report."""
     return {
         "schema": SCHEMA,
@@ -54,12 +65,12 @@ def report_record(tables: Sequence[TableReport[Any]], problems: Sequence[str]) -
     }
 
 
-def table_record(report: TableReport[Any]) -> dict[str, Any]:
+def table_record(report: TableReport) -> dict[str, Any]:
     """The tree of one table."""
     return {
         "schema": TABLE_SCHEMA,
         "table": report.table.key,
-        **report.table.record(report.summaries),
+        **report.table.record(report.rows),
         "problems": list(report.document.problems),
         "hints": list(report.document.hints),
     }
@@ -115,6 +126,21 @@ def run_record(summary: RunSummary, notes: Sequence[str]) -> dict[str, Any]:
         "actions_out_of_range": summary.actions_out_of_range,
         "mixed": list(summary.mixed),
         "notes": list(notes),
+    }
+
+
+def choice_record(row: ArmRow[Any]) -> dict[str, Any] | None:
+    """How the checkpoints of a row became one value; None for one checkpoint."""
+    choice = row.choice
+    if choice is None:
+        return None
+    return {
+        "made": choice.made,
+        "chosen": [row.runs[i].label for i in choice.chosen],
+        "of": choice.of,
+        "selected": asdict(choice.selected),
+        "unselected": asdict(choice.unselected),
+        "optimism": choice.optimism,
     }
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from seer_bench.errors import DamagedRecordError, UsageError
 from seer_bench.protocol import EvaluationProtocol
+from seer_bench.report.checkpoints import Choice, choose, common_units, joint_rate, merged
 from seer_bench.report.counts import Estimate, RunSummary, TaskScore, count_run, scored
 from seer_bench.stats import rate_bounds, stratified_mean
 from seer_bench.store import RunData, merge_runs
@@ -23,6 +26,8 @@ class RolloutSummary(RunSummary):
     solved_bounds: tuple[float, float]
     """Share of solved rollouts if every one of `errors` had failed, or been solved; bounds of `average` too, where
     nothing else is missing."""
+    task_of: Mapping[str, str]
+    """The task of every unit with an outcome."""
 
     @property
     def successes(self) -> int:
@@ -64,7 +69,33 @@ def summarise(runs: Sequence[RunData], *, known: Iterable[str]) -> RolloutSummar
         tasks_planned=tasks_planned,
         average=estimate_average(counts.tasks) if len(counts.tasks) == tasks_planned else None,
         solved_bounds=(bounds.low, bounds.high),
+        task_of={result.unit_id: result.subtasks[0].task for result in results},
     )
+
+
+def combine(runs: Sequence[RolloutSummary]) -> tuple[RolloutSummary, Choice]:
+    """One row for several checkpoints: means over those that `choose` picks by the mean of their tasks' rates.
+
+    Raises:
+        UsageError: no rollout has an outcome with all of them.
+    """
+    units = common_units(runs)
+    labels = np.array([runs[0].task_of[unit] for unit in units])
+    choice, solved = choose(runs, top=1, strata=labels)
+    chosen = [runs[i] for i in choice.chosen]
+    tasks = []
+    for task in sorted(set(labels)):
+        of_task = solved[:, labels == task]
+        tasks.append(TaskScore(str(task), int(of_task.sum()), of_task.size, joint_rate(of_task == 1)))
+    low, high = (sum(run.solved_bounds[end] for run in chosen) / len(chosen) for end in (0, 1))
+    row = merged(
+        runs,
+        choice,
+        tasks=tuple(tasks),
+        average=choice.selected if len(tasks) == runs[0].tasks_planned else None,
+        solved_bounds=(low, high),
+    )
+    return row, choice
 
 
 def _shape(protocol: EvaluationProtocol) -> tuple[int, int]:

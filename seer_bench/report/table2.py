@@ -1,165 +1,141 @@
-"""Tables of chains, such as Table 2 of the paper, with every run beside it: their words are chosen here."""
+"""Tables of chains, such as Table 2 of the paper, with every arm beside it: their words are chosen here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from functools import cached_property
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from seer_bench.errors import UsageError
-from seer_bench.report import records
-from seer_bench.report.chains import ChainSummary, summarise
+from seer_bench.report import chains, records
+from seer_bench.report.arms import arm_of_paper
+from seer_bench.report.chains import ChainSummary
+from seer_bench.report.checkpoints import ArmRow
+from seer_bench.report.compared_table import ComparedTable
+from seer_bench.report.comparison import Line, Measure, PrintedRow
 from seer_bench.report.counts import Estimate
-from seer_bench.report.document import (
-    ABSENT,
-    Cell,
-    Column,
-    Document,
-    Notes,
-    Row,
-    Table,
-    interval,
-    percent,
-    plain,
-)
-from seer_bench.report.paper_table import PaperTable
-from seer_bench.report.paper_tables import PaperChainRow, PaperChainTable, load_chain_table
-from seer_bench.report.wording import error_table, excluded_note, hints, origin_notes, paper_note, simulation_notes
+from seer_bench.report.document import ABSENT, Cell, Column, Notes, Row, Table, interval, percent, plain
+from seer_bench.report.paper_table import Source
+from seer_bench.report.paper_tables import load_chain_table
+from seer_bench.report.reference import load_chain_reference
+from seer_bench.report.reference_tables import chain_reference_tables
+from seer_bench.report.wording import audit_notes, excluded_note, origin_notes, paper_note, simulation_notes
 from seer_bench.store import RunData
 
 RUNS_A_TABLE = 3
 """Runs side by side in a table of tasks, so that it fits 80 columns and a printed page."""
-FIRST = "seer-bench run calvin --policy expert --units 0:20"
-"""A command that adds a row."""
+LENGTH = 5
+"""Subtasks of a chain, in every table of the paper."""
+MEASURES = (
+    *(Measure(f"rate_{i}", str(i), scale=100, digits=1, interval_digits=1) for i in range(1, LENGTH + 1)),
+    Measure("average_length", "Avg. Len.", scale=1, digits=2, interval_digits=2, detail="always"),
+)
 
 
-class ChainTable(PaperTable[ChainSummary]):
-    """A table about chains of a fixed length."""
+def _summarise(runs: Sequence[RunData]) -> ChainSummary | None:
+    """As `chains.summarise`; raises UsageError for chains of another length as well."""
+    summary = chains.summarise(runs)
+    if summary is not None and len(summary.rates) != LENGTH:
+        raise UsageError(
+            f"{summary.protocol.name} has chains of {len(summary.rates)} subtasks; the table is about chains of "
+            f"{LENGTH}."
+        )
+    return summary
+
+
+CHAINS = Source("table2", "chain", _summarise, chains.combine)
+
+
+class ChainTable(ComparedTable):
+    """A table about chains of a fixed length; the kinds differ in the paper's rows."""
 
     unit = "chain"
+    measures = MEASURES
+    lead = (
+        "Percent of chains in which at least 1, 2, ... instructions in a row were followed, and the average number of "
+        "them (Avg. Len.). Small print: 95 % intervals, Wilson for rates, bootstrap over chains for Avg. Len."
+    )
+    benchmark = "calvin"
+    protocol = "calvin-abc-d/v1"
 
-    @cached_property
-    def _paper(self) -> PaperChainTable:
-        """The paper's rows."""
-        return load_chain_table(self.key)
+    def __init__(
+        self, key: str, number: str, *, title: str, notes: tuple[str, ...], printed: Sequence[PrintedRow]
+    ) -> None:
+        super().__init__(key, number, [CHAINS.key])
+        self.title = title
+        self.notes = notes
+        self.printed = tuple(printed)
 
-    def summarise(self, runs: Sequence[RunData]) -> ChainSummary | None:
-        """As `chains.summarise`; raises UsageError for chains of another length as well."""
-        summary = summarise(runs)
-        if summary is not None and len(summary.rates) != self._paper.length:
-            raise UsageError(
-                f"{summary.protocol.name} has chains of {len(summary.rates)} subtasks; the table is about chains of "
-                f"{self._paper.length}."
+    def estimates(self, summary: ChainSummary) -> Sequence[Estimate | None]:
+        """Rates by position, then the average length."""
+        return (*summary.rates, summary.average_length)
+
+    def counts(self, summary: ChainSummary) -> Sequence[str]:
+        """None: all values are about n chains."""
+        return [""] * len(self.estimates(summary))
+
+    def run_notes(self, summary: ChainSummary) -> tuple[str, ...]:
+        """Origin, what is missing, and where an interval says too much."""
+        notes = origin_notes(summary)
+        if not summary.complete:
+            notes.append("Partial: not every chain of the protocol has an outcome.")
+        if summary.errors:
+            low, high = summary.average_length_bounds
+            notes.append(excluded_note(summary, "chain", f"Avg. Len. would be {low:.2f} or {high:.2f}"))
+        notes += simulation_notes(summary)
+        if summary.average_length.low is not None and summary.average_length.low == summary.average_length.high:
+            notes.append(
+                "Every chain ended alike, so resampling shows no spread in Avg. Len.; the Wilson intervals of the "
+                "rates show how much that many chains can tell."
             )
-        return summary
+        return tuple(plain(note) for note in notes)
 
-    def document(self, summaries: Sequence[ChainSummary], problems: Sequence[str], *, found: int) -> Document:
-        """Chains by position, then success per task, then errors."""
-        notes = Notes()
-        tables = [_main_table(self._paper, summaries, notes)]
-        for start in range(0, len(summaries), RUNS_A_TABLE):
-            tables.append(_task_table(summaries, range(start, min(start + RUNS_A_TABLE, len(summaries)))))
-        if summaries:
-            tables.append(error_table(summaries, self.unit))
-        return Document(
-            title=f"{self.number}: {self._paper.title}",
-            lead="Percent of chains in which at least 1, 2, ... instructions in a row were followed, and the average "
-            "number of them (Avg. Len.). Small print: 95 % intervals, Wilson for rates, bootstrap over chains for "
-            "Avg. Len.",
-            tables=tuple(tables),
-            notes=notes.texts,
-            problems=tuple(plain(problem) for problem in problems),
-            hints=hints(self.number, summaries, self.unit, found=found, first=FIRST),
-        )
-
-    def record(self, summaries: Sequence[ChainSummary]) -> Mapping[str, Any]:
-        """Rates by position and average lengths."""
+    def extra_columns(self, summary: ChainSummary) -> Mapping[str, Any]:
+        """Errors, and what they could have made of the average length."""
+        low, high = summary.average_length_bounds
         return {
-            "notes": [paper_note(self._paper.metric)],
-            "paper": [
-                {
-                    "method": row.method,
-                    "rates": records.fractions(row.rates),
-                    "average_length": row.average_length,
-                }
-                for row in self._paper.rows
-            ],
-            "runs": [
-                {
-                    **records.run_record(summary, run_notes(summary)),
-                    "rates": [asdict(rate) for rate in summary.rates],
-                    "average_length": asdict(summary.average_length),
-                    "average_length_bounds": list(summary.average_length_bounds),
-                }
-                for summary in summaries
-            ],
+            "errors": summary.errors,
+            "average_length_if_errors_failed": low,
+            "average_length_if_errors_solved": high,
+            "policy_errors": summary.policy_errors,
+            "actions_out_of_range": summary.actions_out_of_range,
         }
 
-    def csv(self, summaries: Sequence[ChainSummary]) -> Mapping[str, str]:
-        """One line a row of the table, and one line a row and task."""
-        return {"": _chains_csv(self._paper, summaries), "_tasks": records.tasks_csv(summaries)}
+    def tables(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], notes: Notes) -> list[Table]:
+        """Chains by position, then success per task."""
+        runs = [run for row in rows for run in row.runs]
+        parts = [range(i, min(i + RUNS_A_TABLE, len(runs))) for i in range(0, len(runs), RUNS_A_TABLE)]
+        chains_table = self.main_table("Chains", groups, range(len(self.measures)), notes)
+        return [chains_table, *(_task_table(runs, part) for part in parts)]
+
+    def csv(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, str]:
+        """One line a row of the table, and one line a run and task."""
+        return {**super().csv(rows), "_tasks": records.tasks_csv([run for row in rows for run in row.runs])}
 
 
-def run_notes(summary: ChainSummary) -> tuple[str, ...]:
-    """Everything that qualifies one row, each as a sentence of its own."""
-    notes = origin_notes(summary)
-    if not summary.complete:
-        notes.append("Partial: not every chain of the protocol has an outcome.")
-    if summary.errors:
-        low, high = summary.average_length_bounds
-        notes.append(excluded_note(summary, "chain", f"Avg. Len. would be {low:.2f} or {high:.2f}"))
-    notes += simulation_notes(summary)
-    if summary.average_length.low is not None and summary.average_length.low == summary.average_length.high:
-        notes.append(
-            "Every chain ended alike, so resampling shows no spread in Avg. Len.; the Wilson intervals of the rates "
-            "show how much that many chains can tell."
-        )
-    return tuple(plain(note) for note in notes)
+class ChainResults(ChainTable):
+    """Table 2: methods, with published results of others below."""
+
+    first = "seer-bench run calvin --policy expert --units 0:20"
+
+    def __init__(self, key: str, number: str, *, reference: str) -> None:
+        paper = load_chain_table(key)
+        printed = [
+            PrintedRow(
+                row.method, arm_of_paper(row.method), (*row.rates, row.average_length), audit_notes(key, row.method)
+            )
+            for row in paper.rows
+        ]
+        notes = (paper_note(paper.metric), *audit_notes(key, None))
+        super().__init__(key, number, title=paper.title, notes=notes, printed=printed)
+        self._reference = reference
+
+    def tables(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], notes: Notes) -> list[Table]:
+        """Also published results, a table a protocol, with ours of the same protocol below."""
+        published = load_chain_reference(self._reference)
+        return [*super().tables(groups, rows, notes), *chain_reference_tables(published, rows, self, notes)]
 
 
-def _main_table(paper: PaperChainTable, summaries: Sequence[ChainSummary], notes: Notes) -> Table:
-    """The paper's rows, then the runs."""
-    positions = tuple(Column(str(i + 1), detail="roomy") for i in range(paper.length))
-    columns = (
-        Column("Method", align="left"),
-        *positions,
-        Column("Avg. Len."),
-        Column("n"),
-        Column("Protocol", align="left", fold=True),
-    )
-    marks = notes.number([paper_note(paper.metric)])
-    groups = [tuple(_paper_row(row, marks) for row in paper.rows)]
-    if summaries:
-        groups.append(tuple(_run_row(summary, notes.number(run_notes(summary))) for summary in summaries))
-    return Table("Chains", columns, tuple(groups))
-
-
-def _paper_row(row: PaperChainRow, marks: tuple[int, ...]) -> Row:
-    """One method as the paper prints it."""
-    rates = (Cell("n/a" if rate is None else f"{rate:.1f}") for rate in row.rates)
-    average = "n/a" if row.average_length is None else f"{row.average_length:.2f}"
-    return (Cell(row.method, notes=marks), *rates, Cell(average), Cell(ABSENT), Cell(ABSENT))
-
-
-def _run_row(summary: ChainSummary, marks: tuple[int, ...]) -> Row:
-    """One run; a partial one shows how much of the protocol it covers."""
-    average = summary.average_length
-    return (
-        Cell(summary.label, notes=marks),
-        *(_rate(rate) for rate in summary.rates),
-        Cell(f"{average.value:.2f}", interval(average.low, average.high, digits=2)),
-        Cell(str(summary.n), "" if summary.complete else f"of {summary.planned}"),
-        Cell(plain(summary.protocol.name)),
-    )
-
-
-def _rate(rate: Estimate) -> Cell:
-    """A rate in percent with its interval."""
-    return Cell(percent(rate.value), interval(rate.low, rate.high, digits=1, scale=100))
-
-
-def _task_table(summaries: Sequence[ChainSummary], which: range) -> Table:
+def _task_table(summaries: Sequence[ChainSummary], which: Collection[int]) -> Table:
     """Success of every task that one of the runs number `which` reached."""
     shown = [summaries[i] for i in which]
     columns = (
@@ -178,43 +154,5 @@ def _task_table(summaries: Sequence[ChainSummary], which: range) -> Table:
             text = f"{percent(score.rate.value)} ({score.successes}/{score.attempts})"
             cells.append(Cell(text, interval(score.rate.low, score.rate.high, digits=1, scale=100)))
         rows.append(tuple(cells))
-    part = "" if len(which) == len(summaries) else f", runs {which.start + 1} to {which.stop} of {len(summaries)}"
+    part = "" if len(which) == len(summaries) else f", runs {min(which) + 1} to {max(which) + 1} of {len(summaries)}"
     return Table(f"Success per task in % (solved/tried){part}", columns, (tuple(rows),))
-
-
-def _chains_csv(paper: PaperChainTable, summaries: Sequence[ChainSummary]) -> str:
-    """One line a row of the table; intervals are columns of their own, notes the last one."""
-    lines: list[dict[str, Any]] = []
-    for row in paper.rows:
-        rates = {f"rate_{i}": rate for i, rate in enumerate(records.fractions(row.rates), start=1)}
-        lines.append(
-            {
-                "method": row.method,
-                "protocol": "paper",
-                **rates,
-                "avg_len": row.average_length,
-                "notes": paper_note(paper.metric),
-            }
-        )
-    for summary in summaries:
-        line: dict[str, Any] = {"method": summary.label, "protocol": summary.protocol.name}
-        for i, rate in enumerate(summary.rates, start=1):
-            line |= records.interval_columns(f"rate_{i}", rate)
-        line |= records.interval_columns("avg_len", summary.average_length)
-        low, high = summary.average_length_bounds
-        line |= {
-            "n": summary.n,
-            "planned": summary.planned,
-            "errors": summary.errors,
-            "avg_len_if_errors_failed": low,
-            "avg_len_if_errors_solved": high,
-            "policy_errors": summary.policy_errors,
-            "actions_out_of_range": summary.actions_out_of_range,
-            "notes": " ".join(run_notes(summary)),
-        }
-        lines.append(line)
-    values = [f"rate_{i}" for i in range(1, paper.length + 1)] + ["avg_len"]
-    columns = [f"{value}{suffix}" for value in values for suffix in ("", "_low", "_high")]
-    counts = ["n", "planned", "errors", "avg_len_if_errors_failed", "avg_len_if_errors_solved"]
-    last = ["policy_errors", "actions_out_of_range", "notes"]
-    return records.csv_text(["method", "protocol", *columns, *counts, *last], lines)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from seer_bench.report.counts import RunSummary
-from seer_bench.report.document import Cell, Column, Row, Table, count, counted, plain
+from seer_bench.report.audit import audit_paper
+from seer_bench.report.checkpoints import ArmRow
+from seer_bench.report.comparison import Measure
+from seer_bench.report.counts import Estimate, RunSummary
+from seer_bench.report.document import Cell, Column, Row, Table, count, counted, interval, plain
 from seer_bench.store import Manifest
 
 PLAIN_BACKENDS = ("own", "pinned")
 """Backends that need no remark: our own simulator, or upstream's in its pinned versions."""
+
+_JOINT = "All intervals of this row are Agresti and Coull's for the checkpoints together, which played the same units."
 
 
 def paper_note(metric: str) -> str:
@@ -33,6 +38,75 @@ def origin_notes(summary: RunSummary) -> list[str]:
     if summary.manifest.policy.fast:
         notes.append("Fast: batches depended on timing, so another run may give other outcomes.")
     return notes
+
+
+def audit_notes(key: str, row: str | None) -> tuple[str, ...]:
+    """What the audit of the paper found in one row of a table, or (None) in the table as a whole."""
+    return tuple(finding.text for finding in audit_paper() if finding.key == key and finding.row == row)
+
+
+def estimate_text(estimate: Estimate, measure: Measure) -> str:
+    """A value with its interval, e.g. "3.98 (3.91–4.05)"."""
+    ends = interval(estimate.low, estimate.high, digits=measure.interval_digits, scale=measure.scale)
+    return f"{measure.scale * estimate.value:.{measure.digits}f} ({ends})"
+
+
+def checkpoint_note(row: ArmRow[RunSummary], measure: Measure, unit: str) -> str:
+    """How many checkpoints a row stands for, and what choosing them was worth; "" for a policy without weights."""
+    choice = row.choice
+    if choice is None:
+        return "" if row.summary.manifest.checkpoint is None else "One checkpoint, not selected."
+    if not choice.made:
+        return f"Mean over all {choice.of} checkpoints; none was selected. {_JOINT}"
+    return (
+        f"Mean of the best {len(choice.chosen)} of {choice.of} checkpoints, selected on the test set, as the paper "
+        f"does: by {measure.heading} on these very {unit}s, which favours them by up "
+        f"to {measure.scale * choice.optimism:.{measure.digits}f} on average. The interval of {measure.heading} allows "
+        f"for the choice, those of the other columns do not. Unselected mean over all {choice.of}: "
+        f"{estimate_text(choice.unselected, measure)}. {_JOINT}"
+    )
+
+
+def checkpoint_table(
+    rows: Sequence[ArmRow[RunSummary]], values: Sequence[Sequence[Estimate | None]], measure: Measure
+) -> Table:
+    """Every checkpoint of the rows that have several, then their means, selected and not.
+
+    Args:
+        rows: those with a choice.
+        values: of each row the values of its runs, one a run.
+        measure: what checkpoints are chosen by.
+    """
+    columns = (
+        Column("Checkpoint", align="left"),
+        Column(measure.heading),
+        Column("n"),
+        Column("Selected on the test set", align="left"),
+    )
+    groups = []
+    for row, estimates in zip(rows, values, strict=True):
+        choice = row.choice
+        if choice is None:
+            continue
+        lines: list[Row] = []
+        for i, (run, estimate) in enumerate(zip(row.runs, estimates, strict=True)):
+            cell = Cell("n/a") if estimate is None else _estimate_cell(estimate, measure)
+            mark = "yes" if choice.made and i in choice.chosen else "no"
+            lines.append((Cell(run.label), cell, Cell(str(run.n)), Cell(mark)))
+        n = Cell(str(len(choice.units)))
+        if choice.made:
+            best = Cell(f"Mean of the best {len(choice.chosen)}")
+            lines.append((best, _estimate_cell(choice.selected, measure), n, Cell("yes")))
+        everything = Cell(f"Mean of all {choice.of}")
+        lines.append((everything, _estimate_cell(choice.unselected, measure), n, Cell("no")))
+        groups.append(tuple(lines))
+    return Table(f"Checkpoints: {measure.heading}", columns, tuple(groups))
+
+
+def _estimate_cell(estimate: Estimate, measure: Measure) -> Cell:
+    """A value above its interval."""
+    ends = interval(estimate.low, estimate.high, digits=measure.interval_digits, scale=measure.scale)
+    return Cell(f"{measure.scale * estimate.value:.{measure.digits}f}", ends)
 
 
 def excluded_note(summary: RunSummary, unit: str, bounds: str) -> str:

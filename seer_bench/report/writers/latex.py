@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table
+from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table, marks
 
 _SPECIAL = str.maketrans(
     {
@@ -16,6 +16,10 @@ _SPECIAL = str.maketrans(
         "|": r"\textbar{}",
         "·": r"\textperiodcentered{}",
         "–": "--",
+        "−": r"\textminus{}",
+        "≠": r"\ensuremath{\neq}",
+        "…": r"\ldots{}",
+        "±": r"\textpm{}",
         "[": "{[}",
         "]": "{]}",
         "*": "{*}",
@@ -23,17 +27,23 @@ _SPECIAL = str.maketrans(
     }
 )
 
+_SIGNS = {"agrees": "=", "differs": r"\ensuremath{\neq}"}
+
 _LONG_HEADING = 16
 """Characters from which a heading of numbers is broken."""
 
 
 def render(document: Document) -> str:
-    """All tables, each a `table` environment with the notes below the first."""
-    parts = [f"% {document.title}. Needs \\usepackage{{booktabs}}."]
+    """All tables but those for pages, each a `table` environment, with the notes below the first."""
+    parts = [f"% {document.heading}. Needs \\usepackage{{booktabs}}."]
     parts += [f"% Not reported: {problem}" for problem in document.problems]
-    for i, table in enumerate(document.tables):
-        notes = document.notes if i == 0 else ()
-        caption = f"{document.title}. {document.lead}" if i == 0 else table.title
+    shown = [table for table in document.tables if not table.page]
+    used = marks(shown)
+    for i, table in enumerate(shown):
+        notes = {number: document.notes[number - 1] for number in sorted(used)} if i == 0 else {}
+        # LaTeX numbers the tables of the page it is in; whose table this is must be said beside that number.
+        source = f"{document.number} of the paper"
+        caption = f"{document.title} ({source}). {document.lead}" if i == 0 else f"{table.title} ({source})"
         parts.append(_table(table, caption, notes))
     parts += [f"% {hint}" for hint in document.hints]
     return "\n\n".join(parts) + "\n"
@@ -44,7 +54,7 @@ def escape(text: str) -> str:
     return text.translate(_SPECIAL)
 
 
-def _table(table: Table, caption: str, notes: tuple[str, ...]) -> str:
+def _table(table: Table, caption: str, notes: Mapping[int, str]) -> str:
     """One `table` environment."""
     shown = [column for column in table.columns if not column.fold]
     layout = "".join("r" if column.align == "right" else "l" for column in shown)
@@ -61,7 +71,7 @@ def _table(table: Table, caption: str, notes: tuple[str, ...]) -> str:
         lines.append(r"\midrule")
         lines += [_row(row, table.columns) for row in group]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\raggedright\footnotesize {_mark(i)} {escape(note)}" for i, note in enumerate(notes, start=1)]
+    lines += [rf"\par\raggedright\footnotesize {_mark(i)} {escape(note)}" for i, note in notes.items()]
     return "\n".join([*lines, r"\end{table}"])
 
 
@@ -88,10 +98,12 @@ def _heading(column: Column) -> str:
 
 def _cell(cell: Cell, column: Column) -> str:
     """The value, the marks of its notes, and the small texts: below it where there are counts, else behind it."""
-    text = f"{escape(cell.text)}{_mark(*cell.notes)}"
+    value = rf"\textbf{{{escape(cell.text)}}}" if cell.best else escape(cell.text)
     detail = cell.detail if column.detail == "always" else ""
-    lines = [text, *(_small(part) for part in (cell.counts, detail) if part)]
-    return _stack(lines, column.align[0]) if cell.counts else " ".join(lines)
+    lines = [f"{value}{_mark(*cell.notes)}", *(_small(part) for part in (cell.counts, detail) if part)]
+    if cell.verdict:
+        lines.append(rf"{{\scriptsize {_SIGNS[cell.verdict]} {escape(cell.difference)}}}")
+    return _stack(lines, column.align[0]) if cell.counts or cell.verdict else " ".join(lines)
 
 
 def _stack(lines: Sequence[str], align: str) -> str:

@@ -11,7 +11,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 def render(document: Document) -> str:
     """The whole page."""
-    parts = [f"# {escape(document.title)}", escape(document.lead)]
+    parts = [f"# {escape(document.heading)}", escape(document.lead)]
     for i, table in enumerate(document.tables):
         parts += [f"## {escape(table.title)}", _table(table)]
         if i == 0:
@@ -38,7 +38,9 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell) -> str:
     """The value, the marks of its notes, and the small texts below."""
     marks = f"<sup>{','.join(str(n) for n in cell.notes)}</sup>" if cell.notes else ""
-    return f"{escape(cell.text)}{marks}{_small(cell.counts)}{_small(cell.detail)}"
+    text = f"**{escape(cell.text)}**" if cell.best else escape(cell.text)
+    verdict = f"{cell.verdict} ({cell.difference})" if cell.verdict else ""
+    return f"{text}{marks}{_small(cell.counts)}{_small(cell.detail)}{_small(verdict)}"
 
 
 def _small(text: str) -> str:

@@ -9,38 +9,51 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table, shorten
+from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table, marks, shorten
 
 _ROOMY = 110
 """Columns from which details are shown that a narrow terminal has no room for."""
 _WIDE = 140
 """Columns from which nothing has to be folded."""
+_MANY = 8
+"""Columns of a table from which a narrow terminal shows them closer together."""
 _NAME = 25
 """Columns for the name of a row; the longest protocol name has as many."""
 _WIDE_NAME = 44
 """The same on a wide terminal."""
 _HEADING = 44
 """Characters of a heading, which is broken into lines."""
+_SIGNS = {"agrees": "=", "differs": "≠"}
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 
 
-def print_document(document: Document, console: Console) -> None:
-    """Print every part but the problems; texts are never read as rich markup."""
-    console.print(Text(document.title, style="bold"))
+def print_document(document: Document, console: Console, *, whole: bool = False) -> None:
+    """Print every part but the problems; texts are never read as rich markup.
+
+    Args:
+        document: what to print.
+        console: where to.
+        whole: also the tables that otherwise stand on pages alone.
+    """
+    console.print(Text(document.heading, style="bold"))
     console.print(Text(document.lead, style="dim"))
-    for i, table in enumerate(document.tables):
+    shown = [table for table in document.tables if whole or not table.page]
+    for i, table in enumerate(shown):
         console.print()
         console.print(Text(table.title, style="bold"))
         console.print(_render(table, console.width))
         if i == 0:
+            marked = marks(shown)
             for number, note in enumerate(document.notes, start=1):
+                if number not in marked:
+                    continue
                 console.print(_hanging(_superscript((number,)), Text(note, style="dim")))
-    print_hints(document, console)
+    print_hints(document.hints, console)
 
 
-def print_hints(document: Document, console: Console) -> None:
+def print_hints(hints: Sequence[str], console: Console) -> None:
     """Print what is missing in a table and how it is filled."""
-    for hint in document.hints:
+    for hint in hints:
         console.print(_hanging("→", Text(hint)))
 
 
@@ -54,7 +67,8 @@ def _render(table: Table, width: int) -> RichTable:
     """The table with what fits into `width` columns."""
     folded = [i for i, column in enumerate(table.columns) if column.fold and width < _WIDE]
     shown = [i for i in range(len(table.columns)) if i not in folded]
-    rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    gap = 0 if width < _ROOMY and len(shown) >= _MANY else 1
+    rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
     for i in shown:
         column = table.columns[i]
         # The first column's texts are cut to size, and a name that could be folded is shown whole; the rest may wrap.
@@ -79,8 +93,8 @@ def _heading(column: Column) -> Text:
 def _first(row: Row, folded: list[int], width: int) -> Text:
     """The row's name, shortened to what the width leaves, with the folded cells below."""
     space = _NAME if width < _WIDE else _WIDE_NAME
-    marks = _superscript(row[0].notes)
-    text = Text(shorten(row[0].text, space - len(marks)) + marks)
+    raised = _superscript(row[0].notes)
+    text = Text(shorten(row[0].text, space - len(raised)) + raised)
     for i in folded:
         if row[i].text != ABSENT:
             text.append("\n" + shorten(row[i].text, space), style="dim")
@@ -89,12 +103,17 @@ def _first(row: Row, folded: list[int], width: int) -> Text:
 
 def _cell(cell: Cell, column: Column, width: int) -> Text:
     """The value with its detail below, where the column wants it shown."""
-    text = Text(cell.text)
+    shown = column.detail == "always" or (column.detail == "roomy" and width >= _ROOMY)
+    text = Text(cell.text, style="bold" if cell.best else "")
+    if cell.verdict and not shown:
+        text.append(_SIGNS[cell.verdict], style="not bold dim")
     text.append(_superscript(cell.notes))
     if cell.counts:
-        text.append("\n" + cell.counts, style="dim")
-    if cell.detail and (column.detail == "always" or (column.detail == "roomy" and width >= _ROOMY)):
-        text.append("\n" + cell.detail, style="dim")
+        text.append("\n" + cell.counts, style="not bold dim")
+    if cell.detail and shown:
+        text.append("\n" + cell.detail, style="not bold dim")
+    if cell.verdict and shown:
+        text.append(f"\n{_SIGNS[cell.verdict]} {cell.difference}", style="not bold dim")
     return text
 
 

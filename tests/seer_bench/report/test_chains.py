@@ -4,7 +4,7 @@ import pytest
 
 from seer_bench.errors import DamagedRecordError
 from seer_bench.report.chains import summarise
-from seer_bench.report.table2 import run_notes
+from seer_bench.report.tables import paper_table
 from seer_bench.store import read_run
 
 
@@ -88,6 +88,6 @@ def test_other_chain_lengths_follow_the_protocol(fake, write_run):
 
 def test_a_point_for_an_interval_is_explained(fake, write_run):
     alike = summarise([read_run(write_run("a", [fake.chain(i, 5) for i in range(4)]))])
-    assert any("ended alike" in note for note in run_notes(alike))
+    assert any("ended alike" in note for note in paper_table("table2").run_notes(alike))
     mixed = summarise([read_run(write_run("b", [fake.chain(0, 5), fake.chain(1, 2)]))])
-    assert not any("ended alike" in note for note in run_notes(mixed))
+    assert not any("ended alike" in note for note in paper_table("table2").run_notes(mixed))

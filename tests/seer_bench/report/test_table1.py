@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from seer_bench.report import build_report, print_report, write_report
+from seer_bench.report.document import marks
 from seer_bench.report.paper_tables import load_task_table
 
 
@@ -53,33 +54,45 @@ def test_the_papers_tasks_are_liberos(fake):
     assert tuple(task.task for task in load_task_table("table1").tasks) == fake.LIBERO_TASKS
 
 
-def test_protocols_are_groups_of_their_own_below_the_papers_rows(report):
+def rows_of(table) -> dict:
+    return {row[0].text: row for group in table.groups for row in group}
+
+
+def test_arms_follow_their_row_of_the_paper_and_the_others_come_after_by_protocol(report):
     for table in report.table("table1").document.tables[:3]:
-        paper, *ours = table.groups
-        assert [row[0].text for row in paper][-1] == "Seer"
-        assert [{row[-1].text for row in group} for group in ours] == [
+        *paper, seer, own, other = table.groups
+        assert [len(group) for group in paper] == [1] * 5
+        assert [row[0].text for row in seer] == ["Seer", "seer · epoch_19.pth"]
+        assert [{row[-1].text for row in group} for group in (own, other)] == [
             {"libero-long/seer-v1"},
             {"libero-long/openvla-v1"},
         ]
 
 
+def test_every_row_has_a_verdict_in_fixed_words(report):
+    rows = rows_of(report.table("table1").document.tables[0])
+    verdicts = {name: row[3].text for name, row in rows.items()}
+    assert verdicts["MTACT"] == "not run"
+    assert verdicts["Seer"] == "–"
+    assert {verdicts[name] for name in ("expert", "gr1 · epoch_19.pth", "vla · epoch_19.pth")} == {"not comparable"}
+
+
 def test_cells_hold_rate_counts_and_interval(report):
-    average, first, second, _ = report.table("table1").document.tables
-    expert = {row[0].text: row for row in average.groups[1]}["expert"]
+    average, first, second, *_ = report.table("table1").document.tables
+    expert = rows_of(average)["expert"]
     assert (expert[1].text, expert[1].counts, expert[1].detail) == ("95.0", "19/20", "76.4–99.1")
     assert (expert[2].text, expert[2].detail) == ("20", "")
-    rows = {row[0].text: row for group in second.groups[1:] for row in group}
+    rows = rows_of(second)
     # Wilson for 1 of 2 at 95 %: 9.45 to 90.55 %.
     assert (rows["expert"][5].text, rows["expert"][5].counts, rows["expert"][5].detail) == ("50.0", "1/2", "9–91")
-    rows = {row[0].text: row for group in first.groups[1:] for row in group}
-    gr1 = rows["gr1 · epoch_19.pth"]
+    gr1 = rows_of(first)["gr1 · epoch_19.pth"]
     assert [cell.text for cell in gr1[1:4]] == ["100.0", "50.0", "0.0"]
     assert [cell.text for cell in gr1[4:6]] == ["–", "–"]
 
 
 def test_a_partial_run_shows_n_of_n_no_average_and_the_command_that_continues_it(report):
     table = report.table("table1")
-    gr1 = {row[0].text: row for row in table.document.tables[0].groups[1]}["gr1 · epoch_19.pth"]
+    gr1 = rows_of(table.document.tables[0])["gr1 · epoch_19.pth"]
     assert (gr1[1].text, gr1[1].counts, gr1[2].text, gr1[2].detail) == ("–", "3/6", "6", "of 20")
     (hint,) = (hint for hint in table.document.hints if hint.startswith("gr1"))
     assert "14 rollouts of 20 to go" in hint
@@ -106,11 +119,15 @@ def test_every_note_is_in_every_format(report, written):
     assert not any("'pinned'" in note for note in document.notes)
     texts = {name: written[f"table1.{name}"] for name in ("md", "tex", "html")}
     texts["json"] = json.dumps(json.loads(written["table1.json"]), ensure_ascii=False)
+    own = marks(table for table in document.tables if not table.page)
+    notes = [document.notes[number - 1] for number in own]
     for name, page in texts.items():
         text = words(page)
-        assert all(words(line) in text for line in (*document.notes, *document.hints)), name
+        assert all(words(line) in text for line in (*notes, *document.hints)), name
+    assert all(words(note) in words(texts["md"]) and words(note) in words(texts["html"]) for note in document.notes)
     for width in (80, 110, 160):
-        assert all(words(note) in words(printed(report, width)) for note in document.notes)
+        assert all(words(note) in words(printed(report, width)) for note in notes)
+        assert all(words(note) in words(printed(report.only("table1"), width)) for note in document.notes)
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
@@ -137,13 +154,14 @@ def test_csv_is_numbers(written):
 
 def test_json_is_the_documented_tree(fake, written):
     tree = json.loads(written["table1.json"])
-    assert set(tree) == {"schema", "table", "notes", "paper", "runs", "problems", "hints"}
-    assert tree["paper"][0]["tasks"][fake.LIBERO_TASKS[3]] == 0.85
-    assert tree["paper"][-1]["tasks"][fake.LIBERO_TASKS[9]] is None
+    assert set(tree) == {"schema", "table", "notes", "measures", "paper", "arms", "runs", "problems", "hints"}
+    assert tree["paper"][0]["values"][fake.LIBERO_TASKS[3]] == 0.85
+    assert tree["paper"][-1]["values"][fake.LIBERO_TASKS[9]] is None
     runs = {run["label"]: run for run in tree["runs"]}
-    assert runs["expert"]["average"]["value"] == pytest.approx(0.95)
-    assert runs["gr1 · epoch_19.pth"]["average"] is None
-    assert runs["seer · epoch_19.pth"]["solved_bounds"] == [0.95, 1.0]
+    assert runs["expert"]["values"]["average"]["value"] == pytest.approx(0.95)
+    assert runs["gr1 · epoch_19.pth"]["values"]["average"] is None
+    seer = runs["seer · epoch_19.pth"]
+    assert [seer["solved_if_errors_failed"], seer["solved_if_errors_solved"]] == [0.95, 1.0]
     assert runs["vla · epoch_19.pth"]["policy"]["fast"] is True
 
 

@@ -1,0 +1,290 @@
+"""What the tables share that show our rows beside the paper's: layout, JSON and CSV."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from seer_bench.report import records
+from seer_bench.report.checkpoints import ArmRow
+from seer_bench.report.comparison import Line, Measure, PrintedRow, best_values, compare
+from seer_bench.report.counts import Estimate, RunSummary
+from seer_bench.report.document import (
+    ABSENT,
+    Cell,
+    Column,
+    Document,
+    Notes,
+    Row,
+    Table,
+    interval,
+    plain,
+    signed,
+)
+from seer_bench.report.missing import Wanted, missing_hints
+from seer_bench.report.paper_table import Findings, PaperTable
+from seer_bench.report.verdict import Verdict
+from seer_bench.report.wording import checkpoint_note, checkpoint_table, error_table, hints
+
+LEGEND = (
+    " Beside a value of ours: = the printed value lies in our 95 % interval (agrees), ≠ it does not (differs), and "
+    "ours less the paper's. Rows that do not compare have neither."
+)
+
+
+class ComparedTable(PaperTable):
+    """A table of numbers of which every row of the paper is followed by ours of the same arm."""
+
+    heading = "Method"
+    """Of the first column."""
+    title: str
+    lead: str
+    """What the numbers are, in one sentence."""
+    measures: tuple[Measure, ...]
+    """The columns of numbers; checkpoints are chosen by the last of them."""
+    printed: tuple[PrintedRow, ...]
+    """The paper's rows."""
+    benchmark: str
+    """Whose runs fill it."""
+    protocol: str
+    """The protocol whose results compare with the paper's."""
+    first: str | None = None
+    """A command that makes a first row without a checkpoint; None where only rows of the paper have a place."""
+
+    @abstractmethod
+    def estimates(self, summary: Any) -> Sequence[Estimate | None]:
+        """The values of a row, one a measure."""
+
+    @abstractmethod
+    def run_notes(self, summary: Any) -> tuple[str, ...]:
+        """Everything that qualifies one row, each as a sentence of its own."""
+
+    @abstractmethod
+    def extra_columns(self, summary: Any) -> Mapping[str, Any]:
+        """Further CSV columns of one row, counts and bounds; the same keys for every row."""
+
+    @abstractmethod
+    def tables(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], notes: Notes) -> list[Table]:
+        """The main table and what else shows the rows, in order."""
+
+    @abstractmethod
+    def counts(self, summary: Any) -> Sequence[str]:
+        """What each value was counted from, e.g. "19/20"; "" where a column shows no counts."""
+
+    def document(self, rows: Sequence[ArmRow[Any]], findings: Findings) -> Document:
+        """The paper's rows with ours behind them, checkpoints, details of the runs, errors, published results."""
+        notes = Notes()
+        groups = compare(self.printed, rows, self.measures, self.estimates)
+        tables = self.tables(groups, rows, notes)
+        several = [row for row in rows if row.choice is not None]
+        if several:
+            values = [[self.estimates(run)[-1] for run in row.runs] for row in several]
+            tables.insert(1, checkpoint_table(several, values, self.measures[-1]))
+        runs = [run for row in rows for run in row.runs]
+        if runs:
+            tables.append(error_table(runs, self.unit))
+        wanted = [
+            Wanted(self.row_name(line.printed), line.printed.arm, self.benchmark, self.protocol)
+            for line in (group[0] for group in groups)
+            if line.row is None and line.printed and not line.filled
+        ]
+        missing = missing_hints(wanted, findings.policies)
+        if runs or self.first:
+            missing = [*hints(self.number, runs, self.unit, found=findings.found, first=self.first or ""), *missing]
+        else:
+            missing[0] = f"{self.number}: no run fills a row yet. {missing[0]}"
+        compared = any(verdict.word in ("agrees", "differs") for g in groups for line in g for verdict in line.verdicts)
+        return Document(
+            number=self.number,
+            title=self.title,
+            lead=self.lead + (LEGEND if compared else ""),
+            tables=tuple(tables),
+            notes=notes.texts,
+            problems=tuple(plain(problem) for problem in findings.problems),
+            hints=tuple(plain(hint) for hint in missing),
+        )
+
+    def row_name(self, printed: PrintedRow) -> str:
+        """How a row of the paper is called outside its table."""
+        return printed.label
+
+    def main_table(
+        self, title: str, groups: Sequence[Sequence[Line]], which: Sequence[int], notes: Notes | None
+    ) -> Table:
+        """The measures number `which`; with `notes` also n, verdict and footnotes, which stand in one table alone."""
+        shown = [self.measures[i] for i in which]
+        columns = [Column(self.heading, align="left"), *(Column(m.heading, detail=m.detail) for m in shown)]
+        if notes is not None:
+            columns += [Column("n"), Column("Verdict", align="left", fold=True)]
+        columns.append(Column("Protocol", align="left", fold=True))
+        best = best_values(groups, self.measures)
+
+        def row(line: Line) -> Row:
+            cells = [self._name(line, notes), *(self._value(line, i, best) for i in which)]
+            if notes is not None:
+                cells += [_units(line), _verdict(line, self.measures[-1])]
+            return (*cells, Cell(plain(line.row.summary.protocol.name) if line.row else ABSENT))
+
+        return Table(title, tuple(columns), tuple(tuple(map(row, group)) for group in groups))
+
+    def record(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, Any]:
+        """The paper's rows, the arms with their verdicts, and every run."""
+        groups = compare(self.printed, rows, self.measures, self.estimates)
+        return {
+            "notes": list(self.notes),
+            "measures": [{"name": m.name, "heading": m.heading, "scale": m.scale} for m in self.measures],
+            "paper": [
+                {
+                    "label": paper.label,
+                    "arm": dict(paper.arm.pairs),
+                    "values": self._by_name([_unscaled(value, m) for value, m in self._pairs(paper.values)]),
+                    "notes": list(paper.notes),
+                }
+                for paper in self.printed
+            ],
+            "arms": [self._arm_record(line, line.row) for group in groups for line in group if line.row is not None],
+            "runs": [
+                {
+                    **records.run_record(run, self.run_notes(run)),
+                    "values": self._by_name([e and asdict(e) for e in self.estimates(run)]),
+                    **self.extra_columns(run),
+                }
+                for row in rows
+                for run in row.runs
+            ],
+        }
+
+    notes: tuple[str, ...] = ()
+    """What holds for all of the paper's rows."""
+
+    def csv(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, str]:
+        """One line a row of the paper and of ours; values as fractions, verdicts and differences beside them."""
+        lines: list[dict[str, Any]] = []
+        extra: list[str] = []
+        for line in (line for group in compare(self.printed, rows, self.measures, self.estimates) for line in group):
+            if line.row is None and line.printed is not None:
+                values = self._by_name([_unscaled(v, m) for v, m in self._pairs(line.printed.values)])
+                remarks = " ".join((*self.notes, *line.printed.notes))
+                lines.append({"method": line.printed.label, "protocol": "paper", **values, "notes": remarks})
+            elif line.row is not None:
+                summary = line.row.summary
+                more = self.extra_columns(summary)
+                extra = list(more)
+                lines.append({**self._csv_line(line, line.row), **more, "notes": " ".join(self._row_notes(line.row))})
+        suffixes = ("", "_low", "_high", "_difference", "_verdict")
+        values_columns = [f"{m.name}{suffix}" for m in self.measures for suffix in suffixes]
+        head = ["method", "paper_row", "protocol", "checkpoints", "selected", *values_columns]
+        unselected = [f"unselected_{self.measures[-1].name}{suffix}" for suffix in suffixes[:3]]
+        return {"": records.csv_text([*head, *unselected, "n", "planned", *extra, "notes"], lines)}
+
+    def _csv_line(self, line: Line, row: ArmRow[Any]) -> dict[str, Any]:
+        """The columns of one row of ours that every table has."""
+        cells: dict[str, Any] = {
+            "method": row.summary.label,
+            "paper_row": line.printed.label if line.printed else None,
+            "protocol": row.summary.protocol.name,
+            "checkpoints": len(row.runs),
+            "selected": len(row.choice.chosen) if row.choice else len(row.runs),
+            "n": row.summary.n,
+            "planned": row.summary.planned,
+        }
+        for measure, estimate, verdict in zip(self.measures, line.estimates, line.verdicts, strict=True):
+            if estimate is not None:
+                cells |= records.interval_columns(measure.name, estimate)
+            cells[f"{measure.name}_verdict"] = verdict.word
+            cells[f"{measure.name}_difference"] = _unscaled(verdict.difference, measure)
+        if row.choice:
+            cells |= records.interval_columns(f"unselected_{self.measures[-1].name}", row.choice.unselected)
+        return cells
+
+    def _arm_record(self, line: Line, row: ArmRow[Any]) -> dict[str, Any]:
+        """One row of ours for JSON."""
+        compared = [
+            None if estimate is None else {**asdict(estimate), **_verdict_record(verdict, measure)}
+            for measure, estimate, verdict in zip(self.measures, line.estimates, line.verdicts, strict=True)
+        ]
+        return {
+            "label": row.summary.label,
+            "arm": dict(row.arm.pairs),
+            "paper_row": line.printed.label if line.printed else None,
+            "protocol": row.summary.protocol.name,
+            "n": row.summary.n,
+            "planned": row.summary.planned,
+            "complete": row.summary.complete,
+            "values": self._by_name(compared),
+            "checkpoints": [run.label for run in row.runs],
+            "selection": records.choice_record(row),
+            "notes": list(self._row_notes(row)),
+        }
+
+    def _row_notes(self, row: ArmRow[Any]) -> tuple[str, ...]:
+        """The notes of one row of ours."""
+        choice = checkpoint_note(row, self.measures[-1], self.unit)
+        return (*([choice] if choice else []), *self.run_notes(row.summary))
+
+    def _name(self, line: Line, notes: Notes | None) -> Cell:
+        """The first cell."""
+        if notes is None:
+            return Cell(line.label)
+        if line.row is not None:
+            return Cell(line.label, notes=notes.number(self._row_notes(line.row)))
+        return Cell(line.label, notes=notes.number((*self.notes, *(line.printed.notes if line.printed else ()))))
+
+    def _value(self, line: Line, column: int, best: Sequence[float | None]) -> Cell:
+        """One number, with its interval, counts and verdict where it is ours."""
+        measure, value = self.measures[column], line.value(column, self.measures)
+        top = value is not None and line.comparable and round(value, measure.digits) == best[column]
+        if line.row is None:
+            return Cell("n/a" if value is None else f"{value:.{measure.digits}f}", best=top)
+        estimate, counts = line.estimates[column], self.counts(line.row.summary)[column]
+        if estimate is None or value is None:
+            return Cell(ABSENT, counts=counts)
+        verdict = line.verdicts[column]
+        told = column != len(self.measures) - 1 and verdict.word in ("agrees", "differs")  # the last has a column
+        return Cell(
+            f"{value:.{measure.digits}f}",
+            interval(estimate.low, estimate.high, digits=measure.interval_digits, scale=measure.scale),
+            counts=counts,
+            verdict=verdict.word if told else "",
+            difference=signed(verdict.difference, measure.digits) if told and verdict.difference is not None else "",
+            best=top,
+        )
+
+    def _pairs(self, values: Sequence[Any]) -> list[tuple[Any, Measure]]:
+        """Values beside their measures."""
+        return list(zip(values, self.measures, strict=True))
+
+    def _by_name(self, values: Sequence[Any]) -> dict[str, Any]:
+        """Values by the names of their measures."""
+        return {measure.name: value for value, measure in self._pairs(values)}
+
+
+def _units(line: Line) -> Cell:
+    """How many units a row of ours is about; of a partial one also of how many."""
+    if line.row is None:
+        return Cell(ABSENT)
+    summary: RunSummary = line.row.summary
+    return Cell(str(summary.n), "" if summary.complete else f"of {summary.planned}")
+
+
+def _verdict(line: Line, measure: Measure) -> Cell:
+    """The verdict on the last measure, in words; on the paper's own line whether anything was run."""
+    if line.row is None:
+        return Cell(ABSENT if line.filled else "not run")
+    verdict = line.verdicts[-1]
+    if verdict.difference is None or verdict.word == "not comparable":
+        return Cell(verdict.word)
+    return Cell(f"{verdict.word} ({signed(verdict.difference, measure.digits)})")
+
+
+def _unscaled(value: float | None, measure: Measure) -> float | None:
+    """A printed number as a fraction, or as subtasks; rounded to undo the noise of the division."""
+    return None if value is None else round(value / measure.scale, 6)
+
+
+def _verdict_record(verdict: Verdict, measure: Measure) -> dict[str, Any]:
+    """One verdict for JSON, its difference as a fraction, or as subtasks."""
+    difference = _unscaled(verdict.difference, measure)
+    return {"verdict": verdict.word, "reason": verdict.reason, "difference": difference}

@@ -1,0 +1,59 @@
+"""What a table still lacks: the rows of the paper without a run, each with the command that fills it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from seer_bench.report.arms import Arm, policy_of
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One row of the paper without a run."""
+
+    label: str
+    arm: Arm
+    benchmark: str
+    """Whose run fills it."""
+    protocol: str
+    """The protocol whose results compare with the paper's."""
+
+
+def fill(wanted: Wanted, policy: str) -> str:
+    """The command that fills a row; CHECKPOINT stands for a path that nobody but the reader knows."""
+    command = ["seer-bench", "run", wanted.benchmark, "--policy", policy, "--protocol", wanted.protocol]
+    command += ["--ckpt", "CHECKPOINT"]
+    for key, value in sorted(wanted.arm.options.items()):
+        command += ["--arm", f"{key}={value}"]
+    return shlex.join(command)
+
+
+def missing_hints(wanted: Iterable[Wanted], policies: Collection[str]) -> list[str]:
+    """One hint a row that an installed policy can fill, then one for each reason why others cannot be filled."""
+    hints = []
+    absent: dict[str, str] = {}
+    unknown = []
+    for row in wanted:
+        policy = row.arm.method if row.arm.method in policies else policy_of(row.arm.method)
+        if policy is None:
+            unknown.append(row.label)
+        elif policy not in policies:
+            absent[row.label] = policy
+        else:
+            hints.append(f"{row.label}: not run. Fill it with: {fill(row, policy)}")
+    installed = f"installed are: {', '.join(sorted(policies))}" if policies else "none is"
+    if absent:
+        hints.append(f"{_listed(absent)}: not run. Policies not installed: {_listed(absent.values())} ({installed}).")
+    if unknown:
+        hints.append(
+            f"{_listed(unknown)}: not run. No policy plugin is known; a run of your own plugin fills a row if "
+            "--arm method=... names the method as the table does."
+        )
+    return hints
+
+
+def _listed(labels: Iterable[str]) -> str:
+    """The labels, each once."""
+    return ", ".join(dict.fromkeys(labels))

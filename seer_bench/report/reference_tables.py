@@ -1,0 +1,127 @@
+"""Published results of other policies below a table, one table an evaluation protocol.
+
+Numbers of different protocols answer different questions and are never ranked in one column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from seer_bench.report.checkpoints import ArmRow
+from seer_bench.report.comparison import Measure
+from seer_bench.report.counts import Estimate
+from seer_bench.report.document import ABSENT, Cell, Column, Notes, Row, Table, interval, plain
+from seer_bench.report.reference_rows import (
+    ChainResult,
+    ReferenceGroup,
+    ReferenceRow,
+    ReferenceTable,
+    TaskResult,
+)
+
+_UNRANKED = "These rows are not to be ranked: how many units or steps they stand for is not known."
+_OURS = "Measured by this project under the same protocol."
+
+
+class Owner(Protocol):
+    """What the table above tells about rows of ours."""
+
+    measures: tuple[Measure, ...]
+
+    def estimates(self, summary: Any) -> Sequence[Estimate | None]:
+        """The values of a row, one a measure."""
+
+
+def chain_reference_tables(
+    table: ReferenceTable[ChainResult], rows: Sequence[ArmRow[Any]], owner: Owner, notes: Notes
+) -> list[Table]:
+    """Published results on chains, all measures of `owner`."""
+    return _tables(table, rows, owner, notes, owner.measures, lambda result: (*result.rates, result.average_length))
+
+
+def task_reference_tables(
+    table: ReferenceTable[TaskResult], rows: Sequence[ArmRow[Any]], owner: Owner, notes: Notes
+) -> list[Table]:
+    """Published results on single tasks: the average alone, since few sources print the tasks."""
+    return _tables(table, rows, owner, notes, owner.measures[-1:], lambda result: (result.average,))
+
+
+def _tables(
+    table: ReferenceTable[Any],
+    rows: Sequence[ArmRow[Any]],
+    owner: Owner,
+    notes: Notes,
+    measures: Sequence[Measure],
+    values: Callable[[Any], Sequence[float | None]],
+) -> list[Table]:
+    """One table a group that has rows."""
+    columns = (
+        Column("Method", align="left"),
+        *(Column(measure.heading, detail="page") for measure in measures),
+        Column("Checkpoints", align="left"),
+        Column("Source", align="left", fold=True),
+    )
+    tables = []
+    for group in table.groups:
+        published = tuple(
+            _published(row, measures, values(row.result), notes, ranked=group.ranked)
+            for row in table.in_group(group.key)
+        )
+        ours = tuple(_our_row(row, owner, measures, notes) for row in rows if _plays(row, group))
+        if published:
+            title = f"Published results on {table.title}: {group.summary}"
+            tables.append(Table(title, columns, (published, ours) if ours else (published,), page=True))
+    return tables
+
+
+def _published(
+    row: ReferenceRow[Any], measures: Sequence[Measure], values: Sequence[float | None], notes: Notes, *, ranked: bool
+) -> Row:
+    """One published result with all that its file says against it."""
+    remarks = [] if ranked else [_UNRANKED]
+    if row.discrepancy:
+        remarks.append(f"{row.method}: {row.discrepancy}.")
+    if row.note:
+        remarks.append(f"{row.method}: {row.note}.")
+    if row.verified.how == "memory":
+        remarks.append(f"{row.method}: from memory, not seen in print by this project.")
+    cells = (Cell(_as_printed(value, measure.digits)) for value, measure in zip(values, measures, strict=True))
+    source = row.source.where if row.source.table is None else f"{row.source.where}, {row.source.table}"
+    marks = notes.number(plain(remark) for remark in remarks)
+    return (Cell(plain(row.method), notes=marks), *cells, Cell(plain(row.checkpoints or "n/a")), Cell(plain(source)))
+
+
+def _as_printed(value: float | None, digits: int) -> str:
+    """A published number with the usual decimals, or with as many as its source prints where those are more."""
+    if value is None:
+        return "n/a"
+    return f"{value:.{digits}f}" if round(value, digits) == value else f"{value:g}"
+
+
+def _our_row(row: ArmRow[Any], owner: Owner, measures: Sequence[Measure], notes: Notes) -> Row:
+    """One row of ours that was played under the group's protocol."""
+    by_name = dict(zip(owner.measures, owner.estimates(row.summary), strict=True))
+    cells = []
+    for measure in measures:
+        estimate = by_name[measure]
+        if estimate is None:
+            cells.append(Cell(ABSENT))
+            continue
+        ends = interval(estimate.low, estimate.high, digits=measure.interval_digits, scale=measure.scale)
+        cells.append(Cell(f"{measure.scale * estimate.value:.{measure.digits}f}", ends))
+    weights = f"best {len(row.choice.chosen)} of {row.choice.of}" if row.choice else "one" if _trained(row) else "none"
+    marks = notes.number([_OURS])
+    return (Cell(row.summary.label, notes=marks), *cells, Cell(weights), Cell(plain(row.summary.protocol.name)))
+
+
+def _plays(row: ArmRow[Any], group: ReferenceGroup) -> bool:
+    """Whether a row of ours answers the same question: the group's protocol, in full, by a policy like any other."""
+    policy = row.summary.manifest.policy
+    honest = row.summary.complete and not policy.privileged and not policy.fast
+    return honest and row.summary.protocol.name in group.protocols
+
+
+def _trained(row: ArmRow[Any]) -> bool:
+    """Whether the policy has weights."""
+    return row.summary.manifest.checkpoint is not None

@@ -37,7 +37,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from seer_bench_nn.gpt2 import Gpt2
 from seer_bench_nn.resampler import PerceiverResampler
 from seer_bench_nn.vit import MaeEncoder
-from seer_policy.checkpoint import build_seer, config_for, read_checkpoint
+from seer_policy.checkpoint import build_seer, read_checkpoint
 from seer_policy.model import Seer
 from seer_policy.newest import NewestStep
 from seer_policy.variants import variant
@@ -100,8 +100,8 @@ def random_network(name: str) -> Seer:
 
 def loaded(name: str, files: Mapping[str, Path]) -> Seer:
     """The network of a checkpoint."""
-    checkpoint = read_checkpoint(files["ckpt"])
-    return build_seer(checkpoint, config_for(checkpoint, name), mae=files["mae"], clip=files["clip"])
+    config = variant(name).phase("evaluate").config
+    return build_seer(read_checkpoint(files["ckpt"]), config, mae=files["mae"], clip=files["clip"])
 
 
 def compare(model: Seer, options: argparse.Namespace) -> None:

@@ -18,11 +18,12 @@ import torch
 from seer_sides import Episode, Fast
 from torch import Tensor
 
-from seer_policy.checkpoint import build_seer, config_for, read_checkpoint
+from seer_policy.checkpoint import build_seer, read_checkpoint
 from seer_policy.model import FROZEN, Seer
+from seer_policy.variants import variant
 
 
-def show_loading(variant: str, files: Mapping[str, Path]) -> None:
+def show_loading(name: str, files: Mapping[str, Path]) -> None:
     """Load in both precisions and print."""
     print(
         "\nloading in a fresh process (files in the page cache)    read files    load    resident after a step    peak"
@@ -31,8 +32,8 @@ def show_loading(variant: str, files: Mapping[str, Path]) -> None:
         command = [
             sys.executable,
             __file__,
-            variant,
-            *(str(files[name]) for name in ("ckpt", "mae", "clip")),
+            name,
+            *(str(files[part]) for part in ("ckpt", "mae", "clip")),
             precision,
         ]
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
@@ -69,7 +70,7 @@ def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def measure(variant: str, ckpt: Path, mae: Path, clip: Path, precision: torch.dtype) -> dict[str, float]:
+def measure(name: str, ckpt: Path, mae: Path, clip: Path, precision: torch.dtype) -> dict[str, float]:
     """Seconds to read the files' bytes and to load them; MB resident after a step, and at most."""
     start = time.perf_counter()
     for path in (ckpt, mae, clip):
@@ -78,7 +79,7 @@ def measure(variant: str, ckpt: Path, mae: Path, clip: Path, precision: torch.dt
                 pass
     read = time.perf_counter()
     checkpoint = read_checkpoint(ckpt)
-    config = config_for(checkpoint, variant)
+    config = variant(name).phase("evaluate").config
     model = build_seer(checkpoint, config, mae=mae, clip=clip, vision_precision=precision)
     load = time.perf_counter()
     del checkpoint

@@ -23,7 +23,7 @@ from seer_bench_nn.weights_file import open_weights, tensors_only
 from .config import SeerConfig
 from .frozen import load_clip_text, load_mae
 from .model import FROZEN, Seer
-from .variants import variant, variants
+from .variants import variants
 
 _PREFIX = "module."
 _MARKS = ("transformer_backbone_position_embedding", "action_pred_token", "image_primary_projector.weight")
@@ -142,31 +142,6 @@ def infer_sizes(weights: Mapping[str, Tensor], path: Path) -> Sizes:
     return Sizes(history, hidden, len(layers), queries, foresight // 2, actions, width)
 
 
-def config_for(checkpoint: Checkpoint, variant_name: str, phase: str = "evaluate") -> SeerConfig:
-    """The configuration of a published variant, if the checkpoint has its sizes.
-
-    Heads and the form of the gripper state come from the variant and cannot be checked.
-
-    Args:
-        checkpoint: the open file.
-        variant_name: see `variants`.
-        phase: use of the variant.
-
-    Raises:
-        UnknownNameError: no such variant or phase.
-        CheckpointError: a size differs; the message says which, and what the checkpoint does fit.
-    """
-    config = variant(variant_name).phase(phase).config
-    if different := checkpoint.sizes.against(Sizes.of(config)):
-        fits = "; ".join(f"{name} ({', '.join(phases)})" for name, phases in fitting(checkpoint.sizes).items())
-        raise CheckpointError(
-            f"{checkpoint.path}: is no checkpoint of the variant '{variant_name}' ({phase}): it has "
-            f"{', '.join(different)}. Published variants of its sizes: {fits or 'none'}. "
-            f"Look into it with: seer-bench inspect {checkpoint.path}"
-        )
-    return config
-
-
 def fitting(sizes: Sizes) -> dict[str, tuple[str, ...]]:
     """Published variants with these sizes, and which of their phases; several where no shape tells them apart."""
     found = {
@@ -190,7 +165,7 @@ def build_seer(
 
     Args:
         checkpoint: the trained weights.
-        config: of the same sizes, see `config_for`.
+        config: of the same sizes.
         mae: file of the image encoder, see `frozen.mae_weights`.
         clip: file of the text encoder, see `frozen.clip_text_weights`.
         vision_precision: of the image encoder, officially bfloat16; all else is float32. Its weights are rounded while

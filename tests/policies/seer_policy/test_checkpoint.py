@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from seer_bench.errors import CheckpointError, UnknownNameError
+from seer_bench.errors import CheckpointError
 from seer_bench_nn.loading import fill, uninitialised
-from seer_policy.checkpoint import Sizes, build_seer, config_for, fitting, read_checkpoint
+from seer_policy.checkpoint import Sizes, build_seer, fitting, read_checkpoint
 from seer_policy.config import SeerConfig, TextConfig, VisionConfig
 from seer_policy.frozen import load_mae
 from seer_policy.model import FROZEN, Seer
@@ -64,28 +64,9 @@ def test_the_published_sizes_are_read_off_the_shapes(shared: Path, tmp_path: Pat
     assert len(checkpoint.weights) == 400
     assert (checkpoint.epoch, checkpoint.peak_learning_rate) == (33, 1e-3)
     assert fitting(checkpoint.sizes) == fits
-    config = config_for(checkpoint, next(iter(fits)))
+    config = variant(next(iter(fits))).phase("evaluate").config
     assert config.heads == declared["transformer_heads"]
     assert config.finger_widths == declared["gripper_width"]
-
-
-def test_a_variant_that_does_not_fit_is_refused_with_those_that_do(shared: Path, tmp_path: Path) -> None:
-    libero = read_checkpoint(write_official(tmp_path / "33.pth", hollow(published_shapes(shared, "libero"))))
-    with pytest.raises(CheckpointError, match=r"history 7 \(not 10\)") as caught:
-        config_for(libero, "calvin")
-    assert "libero (finetune, scratch, evaluate); real (" in str(caught.value)
-    with pytest.raises(CheckpointError, match=r"hidden_dim 384 \(not 1024\)"):
-        config_for(libero, "calvin-large")
-    with pytest.raises(UnknownNameError, match="libero"):
-        config_for(libero, "libreo")
-
-
-def test_a_checkpoint_of_pretraining_is_not_taken_for_a_finetuned_one(shared: Path, tmp_path: Path) -> None:
-    shapes = published_shapes(shared, "calvin") | {"transformer_backbone_position_embedding": [1, 14, 1, 384]}
-    checkpoint = read_checkpoint(write_official(tmp_path / "4.pth", hollow(shapes), epoch=4))
-    with pytest.raises(CheckpointError, match=r"history 14 \(not 10\).*calvin \(pretrain\)"):
-        config_for(checkpoint, "calvin")
-    assert config_for(checkpoint, "calvin", "pretrain").attention.goal_offset == 4
 
 
 @pytest.mark.parametrize("name", list(variants()))
@@ -218,7 +199,8 @@ def test_a_tensor_under_both_names_is_refused(tmp_path: Path) -> None:
 _MEASURE = """
 import sys, time
 from pathlib import Path
-from seer_policy.checkpoint import build_seer, config_for, read_checkpoint
+from seer_policy.checkpoint import build_seer, read_checkpoint
+from seer_policy.variants import variant
 def anonymous():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1]) * 1024
 folder, before = Path(sys.argv[1]), anonymous()
@@ -226,7 +208,8 @@ for name in ("33.pth", "mae.pth", "clip.pt"):
     (folder / name).read_bytes()
 start = time.process_time()  # what other programs take does not count
 checkpoint = read_checkpoint(folder / "33.pth")
-model = build_seer(checkpoint, config_for(checkpoint, "calvin"), mae=folder / "mae.pth", clip=folder / "clip.pt")
+config = variant("calvin").phase("evaluate").config
+model = build_seer(checkpoint, config, mae=folder / "mae.pth", clip=folder / "clip.pt")
 print(time.process_time() - start, anonymous() - before)
 """
 

@@ -26,7 +26,7 @@ from seer_bench.stats.power import (
 from seer_bench.stats.proportions import Estimate, Interval, clopper_pearson, rate_bounds, wilson
 from seer_bench.stats.resampling import Permutation
 from seer_bench.stats.selection import Selection, select_best
-from seer_bench.stats.strata import stratified_mean
+from seer_bench.stats.strata import clustered_mean, stratified_mean
 from seer_bench.stats.unpaired import (
     fisher,
     permutation_test,
@@ -46,6 +46,7 @@ __all__ = [
     "bootstrap_mean",
     "chain_rates",
     "clopper_pearson",
+    "clustered_mean",
     "count_pairs",
     "detectable_mean_difference",
     "detectable_paired_mean_difference",

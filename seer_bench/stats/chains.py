@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seer_bench.stats.proportions import Interval, check_confidence
-from seer_bench.stats.resampling import check_resamples, percentile_interval, resampled_means, sorted_values
+from seer_bench.stats.resampling import (
+    check_resamples,
+    exact_percentile_interval,
+    percentile_interval,
+    resampled_means,
+    sorted_values,
+)
 
 
 def chain_rates(*, solved: Sequence[int] | NDArray[np.integer[Any]], length: int) -> NDArray[np.float64]:
@@ -48,9 +54,11 @@ def bootstrap_mean(
 ) -> Interval:
     """Percentile bootstrap interval of a mean over chains (Efron and Tibshirani 1993, chapter 13).
 
-    Chains are drawn with replacement, `resamples` times as many as there are; the ends are quantiles of the means.
-    Subtasks of one chain depend on one another, so the chain is what is drawn. The same values in any order, with
-    the same seed, give the same interval; the global random state is neither read nor changed.
+    Samples of as many chains as there are are drawn with replacement; the ends are quantiles of their means. Subtasks
+    of one chain depend on one another, so the chain is what is drawn. For whole scores such as solved subtasks nothing
+    is left to chance: the means of all possible samples have a distribution that is computed exactly. For others
+    `resamples` samples are drawn. The same values in any order, with the same seed, give the same interval; the global
+    random state is neither read nor changed.
 
     - With fewer than two values there is no spread to draw from: both ends are NaN.
     - Where all values are equal, both ends are that value. This is a limit of the method and no certainty: show n.
@@ -59,7 +67,7 @@ def bootstrap_mean(
     Args:
         values: (n,) scores, one a chain, e.g. the number of solved subtasks.
         confidence: share of intervals that hold the true mean, for large n.
-        resamples: how many samples are drawn; memory does not grow with n times `resamples`.
+        resamples: how many samples are drawn where any are; memory does not grow with n times `resamples`.
         seed: of this function's own generator.
 
     Raises:
@@ -72,4 +80,7 @@ def bootstrap_mean(
         return Interval(np.nan, np.nan)
     if scores[0] == scores[-1]:
         return Interval(float(scores[0]), float(scores[0]))
+    exact = exact_percentile_interval(scores, confidence)
+    if exact is not None:
+        return exact
     return percentile_interval(resampled_means(scores, resamples, np.random.default_rng(seed)), confidence)

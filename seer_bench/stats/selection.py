@@ -96,10 +96,14 @@ def select_best(
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre, spread = _with_imagined_units(means, covariance, n, top, z * z)
 
-    rng = np.random.default_rng(seed)
-    errors = rng.multivariate_normal(np.zeros(m), spread, size=resamples, method="eigh", check_valid="ignore")
-    largest = np.partition(errors, m - best, axis=1)[:, m - best :].mean(axis=1)
-    allowance = float(np.quantile(largest, (1 + confidence) / 2)) if best < m else 0.0
+    allowance = optimism = 0.0
+    if best < m:
+        rng = np.random.default_rng(seed)
+        errors = rng.multivariate_normal(np.zeros(m), spread, size=resamples, method="eigh", check_valid="ignore")
+        largest = np.partition(errors, m - best, axis=1)[:, m - best :].mean(axis=1)
+        allowance = float(np.quantile(largest, (1 + confidence) / 2))
+        # The imagined units made all errors smaller by n / (n + z^2); this is no place for that.
+        optimism = max(0.0, float(largest.mean()) * (n + z * z) / n)
 
     def ends(rows: NDArray[np.intp], down: float) -> tuple[float, float]:
         error = math.sqrt(max(0.0, float(spread[np.ix_(rows, rows)].mean())))
@@ -110,8 +114,7 @@ def select_best(
         tuple(int(row) for row in chosen),
         Estimate(float(means[chosen].mean()), *ends(chosen, allowance)),
         Estimate(float(means.mean()), *ends(np.arange(m), 0.0)),
-        # The imagined units made all errors smaller by n / (n + z^2); this is no place for that.
-        max(0.0, float(largest.mean()) * (n + z * z) / n) if best < m else 0.0,
+        optimism,
     )
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seer_bench.stats.proportions import Interval, check_confidence, check_counts, score_interval
+from seer_bench.stats.proportions import Estimate, Interval, check_confidence, check_counts, score_interval
+
+_ROUNDING = 1e-14
+"""What sums of equal values may be off by."""
 
 
 def stratified_mean(*, successes: Sequence[int], n: Sequence[int], confidence: float = 0.95) -> Interval:
@@ -54,6 +57,68 @@ def stratified_mean(*, successes: Sequence[int], n: Sequence[int], confidence: f
     variance = sum(variances) / len(rates) ** 2
     effective = 1 + common / variance if variance > 0 else len(rates) ** 2 / sum(1 / units for units in n)
     return score_interval(mean, effective, confidence)
+
+
+def clustered_mean(
+    *,
+    clusters: Sequence[Sequence[Sequence[float]]],
+    weights: Sequence[float] | None = None,
+    confidence: float = 0.95,
+) -> Estimate:
+    """A mean over strata whose units come in clusters, such as the repeated trials of each case of each task.
+
+    Trials of one case resemble one another (its start state is easy or hard), so the cases are what chance drew, and
+    their trials are no independent units. The method is that of `stratified_mean`, which this gives exactly where every
+    cluster holds one unit that is 0 or 1; one stratum of such clusters gives Wilson's interval. With the mean m_t of
+    the cluster means of stratum t, and its share w_t of the weights:
+
+        mean  m = sum w_t m_t
+        its variance  V = sum w_t^2 V_t,  V_t = max(S_t / C_t, s_t / N_t)
+        effective number of units  n* = 1 + m (1 - m) / V
+
+    where S_t is the variance among the C_t cluster means and s_t that among all N_t units (both with n - 1). Clusters
+    whose units are more alike make S_t / C_t the larger term. By chance it comes out smaller than independent units
+    would make it, which is no knowledge, so those stand in for it then.
+
+    - A stratum with one cluster shows no variance; it is taken to vary as the mean does, m (1 - m).
+    - Where nothing varies, V = 0 says too much: n* is then what clusters of one common rate would give,
+      1 / sum (w_t^2 / C_t), the number of all clusters where strata are equal.
+
+    Simulated with 15 clusters of three units, alike to every degree, and rates from 0.1 to 0.95, intervals of 95 % hold
+    the true mean in 91 to 98 % of cases for values of 0 and 1, and in 89 to 98 % for values in between.
+
+    Args:
+        clusters: of each stratum its clusters, of each cluster the values of its units, 0 to 1.
+        weights: of each stratum, above 0; None where all count the same. Only their proportions matter.
+        confidence: share of intervals that hold the true mean.
+
+    Raises:
+        ValueError: no stratum, a stratum without clusters, a cluster without units, values outside 0 to 1, or
+            weights that are not one a stratum and above 0.
+    """
+    check_confidence(confidence)
+    if not clusters or not all(clusters) or not all(len(cluster) for stratum in clusters for cluster in stratum):
+        raise ValueError("a stratum without clusters, or a cluster without units, has no mean; leave it out")
+    shares = np.asarray([1.0] * len(clusters) if weights is None else weights, dtype=np.float64)
+    if shares.shape != (len(clusters),) or not (np.isfinite(shares) & (shares > 0)).all():
+        raise ValueError(f"weights are {weights}; expected a number above 0 for each of {len(clusters)} strata")
+    shares = shares / shares.sum()
+    # Sorted, so that sums round alike whatever order the units came in.
+    units = [np.sort(np.concatenate([np.asarray(c, dtype=np.float64) for c in stratum])) for stratum in clusters]
+    if not all(((values >= 0) & (values <= 1)).all() for values in units):
+        raise ValueError("a value lies outside 0 to 1")
+    means = [np.sort([float(np.mean(np.sort(cluster))) for cluster in stratum]) for stratum in clusters]
+    mean = float(sum(share * of.mean() for share, of in zip(shares, means, strict=True)))
+    mean = float(round(mean)) if abs(mean - round(mean)) < _ROUNDING else mean
+    common = mean * (1 - mean)
+    variances = [
+        max(of.var(ddof=1) / of.size, values.var(ddof=1) / values.size) if of.size > 1 else common
+        for of, values in zip(means, units, strict=True)
+    ]
+    variance = float(sum(share**2 * part for share, part in zip(shares, variances, strict=True)))
+    number = float(1 / sum(share**2 / of.size for share, of in zip(shares, means, strict=True)))
+    effective = 1 + common / variance if variance > _ROUNDING else number
+    return Estimate(mean, *score_interval(mean, effective, confidence))
 
 
 def strata_of(strata: Sequence[Any] | NDArray[Any] | None, n: int) -> list[NDArray[np.intp]]:

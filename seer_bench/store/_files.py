@@ -63,7 +63,12 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        raise cannot_read(path, error) from error
+
+
+def cannot_read(path: Path, error: OSError) -> StoreError:
+    """What to say when the operating system refuses to read."""
+    return StoreError(f"{path}: cannot be read: {error.strerror or error}.")
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:

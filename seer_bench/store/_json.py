@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from seer_bench.errors import DamagedRecordError
 
 Json = dict[str, Any]
+
+_LONGEST = 120
+"""Characters of a damaged value that a message shows, and digits of a version that can be meant."""
 
 
 class NewerSchemaError(DamagedRecordError):
@@ -43,12 +47,13 @@ def check_schema(data: Json, expected: str, where: str) -> None:
     name, _, version = expected.rpartition("/")
     if isinstance(found, str):
         found_name, _, found_version = found.rpartition("/")
-        if found_name == name and found_version.isdecimal() and int(found_version) > int(version):
+        newer = found_version.isdecimal() and len(found_version) < _LONGEST and int(found_version) > int(version)
+        if found_name == name and newer:
             raise NewerSchemaError(
                 f"{where}: schema '{found}' is newer than '{expected}', the newest that this seer-bench reads. "
                 "Update it with: pip install --upgrade seer-bench"
             )
-    raise DamagedRecordError(f"{where}: schema is {found!r}, expected '{expected}'.")
+    raise DamagedRecordError(f"{where}: schema is {_shown(found)}, expected '{expected}'.")
 
 
 def check_keys(data: Json, expected: set[str], where: str) -> None:
@@ -56,7 +61,7 @@ def check_keys(data: Json, expected: set[str], where: str) -> None:
     if missing := expected - set(data):
         raise DamagedRecordError(f"{where}: lacks {', '.join(sorted(missing))}.")
     if unknown := set(data) - expected:
-        raise DamagedRecordError(f"{where}: unknown field {', '.join(sorted(unknown))}.")
+        raise DamagedRecordError(f"{where}: unknown field {_shown(', '.join(sorted(unknown)), str)}.")
 
 
 def take(data: Json, key: str, where: str, *types: type) -> Any:
@@ -66,7 +71,7 @@ def take(data: Json, key: str, where: str, *types: type) -> Any:
     value = data[key]
     if type(value) not in types:
         wanted = " or ".join(t.__name__ for t in types)
-        raise DamagedRecordError(f"{where}: {key} is {value!r}, expected {wanted}.")
+        raise DamagedRecordError(f"{where}: {key} is {_shown(value)}, expected {wanted}.")
     return value
 
 
@@ -74,6 +79,12 @@ def take_strings(data: Json, key: str, where: str) -> dict[str, str]:
     """A field that maps names to strings."""
     values: dict[str, str] = take(data, key, where, dict)
     return {name: take(values, name, f"{where}: {key}", str) for name in values}
+
+
+def _shown(value: object, text: Callable[[object], str] = repr) -> str:
+    """A value for a message, cut where it is long."""
+    shown = text(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown):,} characters)"
 
 
 def _no_constant(name: str) -> NoReturn:

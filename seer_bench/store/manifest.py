@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seer_bench.errors import CheckpointError, DamagedRecordError, RunMismatchError, UsageError
+from seer_bench.errors import CheckpointError, DamagedRecordError, RunMismatchError, StoreError, UsageError
 from seer_bench.protocol import EvaluationProtocol, differences, fingerprint
-from seer_bench.store._files import read_bytes, utc_now
+from seer_bench.store._files import cannot_read, utc_now
 from seer_bench.store._json import Json, check_keys, check_schema, parse_object, take, take_strings
+from seer_bench.store.records import UNITS
 
 SCHEMA = "seer-bench/manifest/1"
 MANIFEST = "manifest.json"
@@ -204,7 +205,15 @@ def read_manifest(run: Path) -> Manifest:
         DamagedRecordError: it is not JSON, incomplete, altered, or of a newer seer-bench.
     """
     path = run / MANIFEST
-    return Manifest.from_json(parse_object(read_bytes(path), str(path)), source=str(path))
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        lost = "It holds records of which nothing says what was run: put the file back."
+        advice = lost if (run / UNITS).exists() else "Name one that `seer-bench run` made."
+        raise StoreError(f"{run}: no run directory (it has no {MANIFEST}). {advice}") from error
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    return Manifest.from_json(parse_object(data, str(path)), source=str(path))
 
 
 def checkpoint_sha256(path: Path) -> str:
@@ -235,10 +244,13 @@ def _file_sha256(path: Path) -> str:
 
 def _protocol(data: Json, source: str) -> EvaluationProtocol:
     """The protocol, if it still is the one that was fingerprinted."""
+    tree = take(data, "protocol", source, dict)
     try:
-        protocol = EvaluationProtocol.from_json(take(data, "protocol", source, dict), source=source)
+        protocol = EvaluationProtocol.from_json(tree, source=source)
     except UsageError as error:
         raise DamagedRecordError(str(error)) from error
+    for key in tree:
+        take(tree, key, f"{source}: protocol", dict if key == "settings" else str)
     written = data["protocol_fingerprint"]
     if protocol.fingerprint != written:
         raise DamagedRecordError(

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 from seer_bench.contracts import Array, UnitResult
 from seer_bench.errors import StoreError, UnknownNameError, UsageError
+from seer_bench.store._files import cannot_read
 from seer_bench.store._lock import LOCK
 from seer_bench.store.actions import ACTIONS, read_actions
 from seer_bench.store.manifest import MANIFEST, Manifest, check_same_run, read_manifest
 from seer_bench.store.records import UNITS, prefer, read_records
 from seer_bench.store.sessions import SESSIONS, Session, read_sessions
 
-_BESIDE_MANIFEST = {UNITS, SESSIONS, ACTIONS, LOCK}
-"""One of these tells a run directory, also a damaged one, from a folder with somebody else's `manifest.json`."""
+_TRACES = {MANIFEST, UNITS, SESSIONS, ACTIONS, LOCK}
+"""Two of these tell a run directory, also a damaged one, from a folder with somebody else's `manifest.json`."""
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,26 @@ def read_run(path: Path) -> RunData:
         DamagedRecordError: its manifest cannot be read, its records contradict one another, or a newer seer-bench
             wrote it. Anything smaller is reported in `RunData.problems`.
     """
-    if not (path / MANIFEST).is_file():
-        raise StoreError(f"{path}: no run directory (it has no {MANIFEST}). Name one that `seer-bench run` made.")
-    manifest = read_manifest(path)
-    sessions, problems = read_sessions(path)
-    results: dict[str, UnitResult] = {}
-    if (path / UNITS).exists():
-        records = read_records(path / UNITS)
-        results = records.results
-        problems += records.problems
-    else:
-        problems.append(f"{path / UNITS}: is missing, so the run holds no result.")
+    try:
+        manifest = read_manifest(path)
+        sessions, problems = read_sessions(path)
+        results: dict[str, UnitResult] = {}
+        if (path / UNITS).exists():
+            records = read_records(path / UNITS)
+            results = records.results
+            problems += records.problems
+        else:
+            problems.append(f"{path / UNITS}: is missing, so the run holds no result.")
+    except OSError as error:
+        raise cannot_read(path, error) from error
     return RunData(path, manifest, tuple(sessions), results, tuple(problems), dict.fromkeys(results, path))
 
 
 def find_runs(roots: Sequence[Path]) -> list[Path]:
     """Every run directory among `roots` and below them, sorted, each once.
 
-    A run directory holds `manifest.json` and something else that a run leaves; one whose `units.jsonl` is gone is
-    found as well, so that `read_run` can say so. What lies inside one is not searched.
+    A run directory holds two of the things that a run leaves, its manifest or its records among them. So one that lost
+    either is found as well, and `read_run` can say so. What lies inside one is not searched.
 
     Raises:
         StoreError: a root is no directory.
@@ -86,11 +87,16 @@ def find_runs(roots: Sequence[Path]) -> list[Path]:
         if not root.is_dir():
             raise StoreError(f"{root}: no such directory. Name a run directory, or one that holds runs.")
         for folder, below, files in os.walk(root):
-            if MANIFEST in files and not _BESIDE_MANIFEST.isdisjoint([*files, *below]):
+            if _is_run([*files, *below]):
                 path = Path(folder)
                 found.setdefault(path.resolve(), path)
                 below.clear()
     return sorted(found.values())
+
+
+def _is_run(names: Collection[str]) -> bool:
+    """Whether a directory that holds `names` is one that a run made, perhaps damaged since."""
+    return len(_TRACES.intersection(names)) > 1 and not {MANIFEST, UNITS}.isdisjoint(names)
 
 
 def merge_runs(runs: Sequence[RunData], *, allow_mixed: bool = False) -> RunData:
@@ -103,26 +109,24 @@ def merge_runs(runs: Sequence[RunData], *, allow_mixed: bool = False) -> RunData
     """
     if not runs:
         raise UsageError("no run to merge. Name at least one run directory.")
-    return reduce(lambda a, b: _merge(a, b, allow_mixed=allow_mixed), sorted(runs, key=lambda run: run.path))
-
-
-def _merge(a: RunData, b: RunData, *, allow_mixed: bool) -> RunData:
-    """Merge `b` into `a`."""
-    check_same_run(a.manifest, b.manifest, b.path, allow_mixed=allow_mixed)
-    results = dict(a.results)
-    origins = dict(a.origins)
-    for unit, result in b.results.items():
-        there = b.origins[unit]
-        if unit in results:
-            result = prefer(results[unit], result, where_a=str(origins[unit]), where_b=str(there))
-            there = origins[unit] if result is results[unit] else there
-        results[unit], origins[unit] = result, there
-    sessions = {session.id: session for session in (*a.sessions, *b.sessions)}
+    first, *others = sorted(runs, key=lambda run: run.path)
+    if not others:
+        return first
+    results, origins = dict(first.results), dict(first.origins)
+    for run in others:
+        check_same_run(first.manifest, run.manifest, run.path, allow_mixed=allow_mixed)
+        for unit, result in run.results.items():
+            here, there = origins.setdefault(unit, run.origins[unit]), run.origins[unit]
+            before = results.setdefault(unit, result)
+            if before is not result:
+                results[unit] = prefer(before, result, where_a=str(here), where_b=str(there))
+                origins[unit] = there if results[unit] is result else here
+    sessions = {session.id: session for run in (first, *others) for session in run.sessions}
     return RunData(
-        path=a.path,
-        manifest=a.manifest,
+        path=first.path,
+        manifest=first.manifest,
         sessions=tuple(sessions[key] for key in sorted(sessions)),
         results={unit: results[unit] for unit in sorted(results)},
-        problems=tuple(dict.fromkeys(a.problems + b.problems)),
+        problems=tuple(dict.fromkeys(problem for run in (first, *others) for problem in run.problems)),
         origins={unit: origins[unit] for unit in sorted(origins)},
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seer_bench.errors import DamagedRecordError, StoreError
+from seer_bench.errors import StoreError
 from seer_bench.store._files import read_bytes, utc_now, write_atomic
 from seer_bench.store._json import (
     Json,
@@ -85,7 +85,7 @@ def read_sessions(run: Path) -> tuple[list[Session], list[str]]:
             sessions.append(_from_json(parse_object(read_bytes(path), str(path)), str(path)))
         except NewerSchemaError:
             raise
-        except DamagedRecordError as error:
+        except StoreError as error:
             problems.append(f"{error} The session is left out; its units still count.")
     return sorted(sessions, key=lambda session: (session.number, session.id)), problems
 

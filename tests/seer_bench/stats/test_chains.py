@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -58,6 +59,23 @@ def test_bootstrap_is_scipys_up_to_its_noise(kind: str) -> None:
     theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=rng).confidence_interval
     error = np.std(values) / math.sqrt(200)
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.06 * error)
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.8, 0.3])
+@given(st.lists(st.integers(-3, 9), min_size=2, max_size=5))
+def test_bootstrap_of_whole_scores_is_that_of_all_samples(confidence: float, solved: list[int]) -> None:
+    means = np.array([np.sum(sample) for sample in itertools.product(solved, repeat=len(solved))]) / len(solved)
+    tail = (1 - confidence) / 2
+    ends = np.quantile(means, [tail, 1 - tail], method="inverted_cdf")
+    assert bootstrap_mean(values=solved, confidence=confidence) == pytest.approx(ends, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [50, 5000, 300_000])
+def test_bootstrap_of_many_whole_scores_is_normal_but_for_its_steps(n: int) -> None:
+    values = np.random.default_rng(n).choice(6, size=n, p=[0.1, 0.1, 0.1, 0.1, 0.1, 0.5]) + 1e6
+    error = values.std() / math.sqrt(n)
+    ends = (values.mean() - 1.96 * error, values.mean() + 1.96 * error)
+    assert bootstrap_mean(values=values) == pytest.approx(ends, abs=0.3 * error / math.sqrt(n) + 1 / n)
 
 
 @given(scores, st.randoms())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from seer_bench.stats import stratified_mean, wilson
+from seer_bench.stats import clustered_mean, stratified_mean, wilson
 
 strata = st.lists(
     st.integers(1, 50).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=12
@@ -97,3 +97,70 @@ def test_it_covers_about_as_often_as_it_says(rates: list[float], n: int) -> None
 def test_it_refuses_what_cannot_be(arguments: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         stratified_mean(**arguments)
+
+
+@given(strata)
+def test_clusters_of_one_unit_are_strata(counts) -> None:
+    clusters = [[[1.0]] * k + [[0.0]] * (n - k) for k, n in counts]
+    value, low, high = clustered_mean(clusters=clusters)
+    assert value == pytest.approx(np.mean([k / n for k, n in counts]))
+    successes, n = map(list, zip(*counts, strict=True))
+    assert (low, high) == pytest.approx(stratified_mean(successes=successes, n=n), abs=1e-9)
+
+
+def test_clusters_by_hand() -> None:
+    # Cluster means 2/3, 0 and 1/3: their variance is 1/9, that of the nine units 1/4, so V = max(1/27, 1/36) and
+    # n* = 1 + (2/9) / (1/27) = 7.
+    found = clustered_mean(clusters=[[[1, 1, 0], [0, 0, 0], [1, 0, 0]]])
+    ratio = 1.9599640**2 / 7
+    assert found.value == pytest.approx(1 / 3)
+    assert found[1:] == pytest.approx(sorted(np.roots([1 + ratio, -2 / 3 - ratio, 1 / 9])), abs=1e-7)
+
+
+def test_units_that_are_alike_count_once_and_units_that_balance_by_chance_do_not_count_more_than_they_are() -> None:
+    alike = clustered_mean(clusters=[[[1, 1, 1]] * 9 + [[0, 0, 0]] * 6])
+    assert alike[1:] == pytest.approx(wilson(successes=9, n=15))
+    balanced = clustered_mean(clusters=[[[1, 0]] * 15])
+    assert balanced[1:] == pytest.approx(wilson(successes=15, n=30))
+
+
+def test_weights_make_the_mean_of_sums() -> None:
+    halves, ones = [[0.5], [0.0], [1.0]], [[1.0], [0.75]]
+    found = clustered_mean(clusters=[halves, ones], weights=[6, 8])
+    assert found.value == pytest.approx((6 * 0.5 + 8 * 0.875) / 14)
+    assert found == pytest.approx(clustered_mean(clusters=[ones, halves], weights=[4, 3]))
+
+
+def test_without_any_variance_clusters_are_the_units() -> None:
+    assert clustered_mean(clusters=[[[1, 1, 1]] * 15])[1:] == pytest.approx(wilson(successes=15, n=15))
+    assert clustered_mean(clusters=[[[0.1, 0.1, 0.1]] * 10])[1:] == pytest.approx(wilson(successes=1, n=10))
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.4, 1.0])
+def test_clustered_intervals_cover_about_as_often_as_they_say(alike: float) -> None:
+    """1,000 campaigns of four tasks, 15 cases, 3 trials; a share of the cases is all or nothing."""
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(1000):
+        chance = np.where(rng.random((4, 15)) < alike, rng.random((4, 15)) < 0.6, 0.6)
+        solved = (rng.random((4, 15, 3)) < chance[..., None]).astype(float)
+        found = clustered_mean(clusters=solved.tolist())
+        hits += found.low <= 0.6 <= found.high
+    assert 0.92 < hits / 1000 < 0.99
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"clusters": []}, "has no mean"),
+        ({"clusters": [[[1]], []]}, "has no mean"),
+        ({"clusters": [[[1], []]]}, "has no mean"),
+        ({"clusters": [[[2]]]}, "outside 0 to 1"),
+        ({"clusters": [[[1]]], "weights": [0]}, "above 0"),
+        ({"clusters": [[[1]]], "weights": [1, 1]}, "each of 1 strata"),
+        ({"clusters": [[[1]]], "confidence": 95}, "between 0 and 1"),
+    ],
+)
+def test_clusters_that_cannot_be_are_refused(arguments: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        clustered_mean(**arguments)

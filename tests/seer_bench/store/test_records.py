@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from seer_bench.contracts import Outcome, SubtaskResult, UnitError, UnitResult
 from seer_bench.errors import DamagedRecordError, StoreError
 from seer_bench.store import canonical_lines, from_line, read_records, to_line
-from seer_bench.store.records import prefer
+from seer_bench.store.records import _from_usual_line, _Shared, prefer
 
 MakeResult = Callable[..., UnitResult]
 
@@ -260,3 +262,115 @@ def test_what_the_environment_chose_is_part_of_the_record_and_absent_where_it_ch
     assert canonical_lines([plain]) != canonical_lines([chosen])
     with pytest.raises(DamagedRecordError, match="initial"):
         prefer(plain, chosen, where_a="here", where_b="there")
+
+
+USUAL = UnitResult("toy/v1:chain=1", 1, "failure", (GOOD, BAD), 1, 0, "a" * 64, run_info={"seconds": 0.25})
+
+
+@st.composite
+def altered_lines(draw: st.DrawFn) -> bytes:
+    """A line as it is written, with a few bytes or a whole value replaced."""
+    line = to_line(draw(results)).encode()
+    for _ in range(draw(st.integers(0, 2))):
+        start = draw(st.integers(0, len(line)))
+        end = min(len(line), start + draw(st.integers(0, 3)))
+        line = line[:start] + draw(st.sampled_from(PIECES) | st.binary(max_size=3)) + line[end:]
+    if draw(st.booleans()):
+        try:
+            tree = json.loads(line)
+            tree[draw(st.sampled_from([*tree, "more"]))] = draw(st.sampled_from(VALUES) | trees)
+            line = json.dumps(tree).encode()
+        except (ValueError, TypeError):
+            pass
+    return line
+
+
+PIECES = [
+    b"",
+    b" ",
+    b'"',
+    b"1",
+    b"-",
+    b".0",
+    b"e9",
+    b"null",
+    b"true",
+    b"NaN",
+    b"\\ud83d",
+    b"\t",
+    b"\0",
+    b"\xff",
+    b"{}",
+    b",",
+]
+VALUES = [
+    "seer-bench/unit/1",
+    "error",
+    "success",
+    None,
+    True,
+    1.0,
+    -1,
+    2**70,
+    [{"task": "a"}],
+    {"kind": "policy_error"},
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(altered_lines())
+def test_the_quick_way_reads_nothing_that_the_thorough_one_would_read_otherwise_or_refuse(line: bytes) -> None:
+    quick = _from_usual_line(line, _Shared())
+    if quick is not None:
+        assert from_line(line) == quick
+        assert to_line(from_line(line)) == to_line(quick)
+
+
+def test_usual_lines_are_read_the_quick_way_and_share_equal_subtasks(tmp_path: Path) -> None:
+    assert _from_usual_line(to_line(USUAL).encode(), _Shared()) == USUAL
+    others = [replace(USUAL, unit_id=f"toy/v1:chain={i}") for i in range(3)]
+    path = write(tmp_path / "units.jsonl", [to_line(result) for result in others])
+    found = read_records(path).results.values()
+    assert list(found) == others
+    assert len({id(subtask) for result in found for subtask in result.subtasks}) == 2
+
+
+def test_of_many_damaged_lines_some_are_shown_and_all_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "units.jsonl", [*["garbage"] * 1234, to_line(USUAL)])
+    records = read_records(path)
+    assert list(records.results.values()) == [USUAL]
+    assert len(records.problems) == 21
+    assert records.problems[-1] == f"{path}: 1,214 further lines are as damaged as these and left out."
+
+
+def test_a_gigantic_line_takes_a_short_message(tmp_path: Path) -> None:
+    huge = "x" * 3_000_000
+    lines = [
+        huge,
+        to_line(USUAL).replace('"attempt":1', f'"attempt":"{huge}"'),
+        to_line(USUAL).replace('"attempt":1', f'"attempt":1,"{huge}":1'),
+        to_line(USUAL).replace('unit/1"', f'{huge}"'),
+        to_line(USUAL).replace("unit/1", "unit/" + "9" * 5000),
+        to_line(USUAL),
+    ]
+    records = read_records(write(tmp_path / "units.jsonl", lines, torn=huge.encode()))
+    assert list(records.results.values()) == [USUAL]
+    assert [f"line {i}" in problem for i, problem in enumerate(records.problems, start=1) if i < 6] == [True] * 5
+    assert "3000000 bytes" in records.problems[5]
+    assert max(len(problem) for problem in records.problems) < 600
+
+
+def test_a_directory_in_place_of_the_records_is_named(tmp_path: Path) -> None:
+    (tmp_path / "units.jsonl").mkdir()
+    with pytest.raises(StoreError, match=r"units\.jsonl: cannot be read: Is a directory"):
+        read_records(tmp_path / "units.jsonl")
+
+
+def test_reading_leaves_the_garbage_collector_as_it_was(tmp_path: Path) -> None:
+    path = write(tmp_path / "units.jsonl", [to_line(USUAL), to_line(replace(USUAL, seed=2))])
+    for switch in (gc.disable, gc.enable):
+        switch()
+        before = gc.isenabled()
+        with pytest.raises(DamagedRecordError):
+            read_records(path)
+        assert gc.isenabled() == before

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,62 @@ def test_small_damage_is_reported_and_the_rest_is_read(tmp_path: Path, record, m
     assert "20000101T000000Z-aaaaaa.json" in data.problems[0]
     (tmp_path / "a" / "units.jsonl").unlink()
     assert any("is missing" in problem for problem in read_run(tmp_path / "a").problems)
+
+
+def test_a_run_without_its_manifest_is_found_and_told(tmp_path: Path, record, make_result: MakeResult) -> None:
+    lost, kept = record("lost", make_result(0)), record("kept", make_result(1))
+    (lost.path / "manifest.json").unlink()
+    assert find_runs([tmp_path]) == [kept.path, lost.path]
+    with pytest.raises(StoreError, match=r"no manifest\.json.*holds records of which nothing says what was run"):
+        read_run(lost.path)
+
+
+def test_a_directory_in_place_of_a_file_is_told(tmp_path: Path, record, make_result: MakeResult) -> None:
+    run = record("a", make_result(0))
+    (run.path / "sessions" / "20000101T000000Z-aaaaaa.json").mkdir()
+    data = read_run(run.path)
+    assert data.results == run.results
+    assert "Is a directory. The session is left out" in data.problems[0]
+    (run.path / "units.jsonl").unlink()
+    (run.path / "units.jsonl").mkdir()
+    with pytest.raises(StoreError, match=r"units\.jsonl: cannot be read: Is a directory"):
+        read_run(run.path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("table", ["table2"]), ("comparable", None), ("summary", 3), ("name", {}), ("settings", [])]
+)
+def test_a_protocol_with_a_wrong_field_is_refused(record, key: str, value: object) -> None:
+    path = record("a").path / "manifest.json"
+    tree = json.loads(path.read_text())
+    tree["protocol"][key] = value
+    path.write_text(json.dumps(tree))
+    with pytest.raises(DamagedRecordError, match=rf"manifest\.json: protocol: {key} is "):
+        read_run(path.parent)
+
+
+def test_many_shards_take_time_in_proportion(record, make_result: MakeResult) -> None:
+    """What is touched is counted: every result once, however many shards there are."""
+    run = record("a", *(make_result(i) for i in range(40)))
+    looked: list[str] = []
+
+    class Counted(dict):  # type: ignore[type-arg]
+        def items(self):
+            looked.extend(self)
+            return super().items()
+
+    units = list(run.results)
+    shards = [
+        replace(
+            run,
+            path=run.path.with_name(f"s{i:02d}"),
+            results=Counted({units[i]: run.results[units[i]]}),
+            origins={units[i]: run.path},
+        )
+        for i in range(40)
+    ]
+    assert merge_runs(shards).results == run.results
+    assert len(looked) <= 40
 
 
 def test_a_newer_session_is_refused(tmp_path: Path, record) -> None:

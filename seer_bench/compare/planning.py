@@ -1,0 +1,296 @@
+"""How many units a comparison needs to see a difference, and what a protocol's own units can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seer_bench.compare.arm import ComparedArm, is_campaign, load_arm, planned_units, unit_noun
+from seer_bench.compare.measures import solved_subtasks, success
+from seer_bench.compare.units import common_units, finished, group_units
+from seer_bench.errors import UsageError
+from seer_bench.protocol import EvaluationProtocol
+from seer_bench.real_robot import Campaign
+from seer_bench.stats import (
+    pairs_for_means,
+    pairs_for_rates,
+    units_for_means,
+    units_for_rates,
+)
+from seer_bench.store import read_run
+
+Metric = Literal["rate", "length"]
+
+CORRELATIONS = (0.0, 0.3, 0.6)
+"""What is shown where nobody knows how much two arms' outcomes on the same units have in common."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """One way to compare two arms."""
+
+    correlation: float | None
+    """Between the two arms' scores on the same unit; None where units are not paired."""
+    needed: int
+    """Units that each arm plays."""
+    detectable: float | None
+    """The smallest difference that the protocol's own units show; None where none, or where their number is not
+    declared."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether both arms play the same units."""
+        return self.correlation is not None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to expect of a comparison."""
+
+    protocol: EvaluationProtocol
+    metric: Metric
+    delta: float
+    """The difference to be seen: a fraction for rates, subtasks for lengths."""
+    power: float
+    rates: tuple[float, float] | None
+    """The two success rates, for rates."""
+    deviation: float | None
+    """Standard deviation of the length of a chain in one arm, for lengths."""
+    assumed: str
+    """Where rates and deviation come from, in words."""
+    planned: int | None
+    """Units of the protocol."""
+    designs: tuple[Design, ...]
+    """Without pairs first."""
+    seconds: float | None
+    """Wall-clock time of a unit in the first of the runs that were given."""
+
+
+def plan(
+    protocol: EvaluationProtocol,
+    *,
+    delta: float,
+    metric: Metric,
+    rate: float | None = None,
+    runs: Sequence[Path] = (),
+    correlation: float | None = None,
+    power: float = 0.8,
+) -> Plan:
+    """Plan a comparison of two arms on a protocol.
+
+    Args:
+        protocol: where both arms play; that of `runs`, where there are some.
+        delta: the difference to be seen: a fraction of units for a rate, subtasks for a length.
+        metric: "rate" for the share of units that are solved to their end, "length" for the solved subtasks of a chain.
+        rate: for a rate that of one arm; the other lies towards 1/2. For a length the rate of every single subtask.
+            0.9 if neither it nor runs are given.
+        runs: none, one run to take the scores of an arm from, or two for what their scores have in common.
+        correlation: between the two arms' scores on the same unit; without it some are shown.
+        power: probability that the difference is found.
+
+    Raises:
+        UsageError: a value makes no sense, or a run does not fit.
+        StoreError: a run cannot be read.
+    """
+    _check(protocol, delta, metric, rate, correlation, power, len(runs))
+    arms = [_load(path, letter, protocol) for path, letter in zip(runs, "AB", strict=False)]
+    scores = [_scores(arm, arm.units, metric) for arm in arms]
+    source = f"measured on {scores[0].size:,} {plan_noun(protocol)}s of {arms[0].paths[0]}" if arms else ""
+    planned = planned_units(protocol)
+    if is_campaign(protocol):
+        planned = sum(task.cases for task in Campaign.of(protocol).tasks)
+    known = _correlation(arms, metric) if len(arms) == 2 else correlation
+    correlations = CORRELATIONS if known is None else (known,)
+    rates, deviation, needed = None, None, []
+    if metric == "rate":
+        base = float(scores[0].mean()) if arms else (0.9 if rate is None else rate)
+        rates = (base, _other_rate(base, delta))
+        correlations = correlations if 0 < base < 1 else (0.0,)
+        needed = [partial(_for_rates, base, correlation=c, power=power) for c in (None, *correlations)]
+        assumed = source or "assumed"
+        largest = max(base, 1 - base)
+    else:
+        chance = 0.9 if rate is None else rate
+        spreads = [_spread(arm, values) for arm, values in zip(arms, scores, strict=True)]
+        deviation = spreads[0] if arms else chain_deviation(chance, protocol.chain_length)
+        other = spreads[-1] if arms else deviation
+        needed = [partial(_for_lengths, deviation, other, correlation=c, power=power) for c in (None, *correlations)]
+        assumed = source or f"if every subtask is solved with probability {chance:g}"
+        largest = float(protocol.chain_length)
+    designs = tuple(
+        Design(c, count(delta), None if planned is None else _detectable(count, planned, largest))
+        for c, count in zip((None, *correlations), needed, strict=True)
+    )
+    return Plan(protocol, metric, delta, power, rates, deviation, assumed, planned, designs, _seconds(arms, protocol))
+
+
+def plan_noun(protocol: EvaluationProtocol) -> str:
+    """What is counted: of a real robot its cases, since the trials of one case are no independent units."""
+    return "case" if is_campaign(protocol) else unit_noun(protocol)
+
+
+def seconds_a_unit(paths: Sequence[Path]) -> float | None:
+    """Wall-clock seconds a unit over the sessions of some run directories; None where they do not tell."""
+    units, seconds = 0, 0.0
+    for run in map(read_run, paths):
+        for session in run.sessions:
+            ends = [
+                result.run_info["finished"]
+                for result in run.results.values()
+                if result.run_info.get("session") == session.id and "finished" in result.run_info
+            ]
+            if ends:
+                started = datetime.fromisoformat(session.started.replace("Z", "+00:00")).timestamp()
+                units += len(ends)
+                seconds += max(0.0, max(ends) - started)
+    return seconds / units if units else None
+
+
+def chain_deviation(rate: float, length: int) -> float:
+    """Standard deviation of the solved subtasks of a chain whose every subtask is solved with probability `rate`."""
+    reach = [rate**i for i in range(1, length + 1)]
+    mean = sum(reach)
+    squares = sum((2 * i - 1) * p for i, p in enumerate(reach, start=1))
+    return math.sqrt(max(0.0, squares - mean**2))
+
+
+def _for_rates(rate: float, delta: float, *, correlation: float | None, power: float) -> int:
+    """Units to tell `rate` from a rate that lies `delta` towards 1/2; without a correlation unpaired."""
+    other = _other_rate(rate, delta)
+    if correlation is None:
+        return units_for_rates(rate_a=rate, rate_b=other, power=power)
+    shared = correlation * math.sqrt(rate * (1 - rate) * other * (1 - other))
+    # Two rates cannot differ by more than the share of pairs that differ, whatever correlation was asked for.
+    discordance = min(1.0, max(delta, rate * (1 - other) + other * (1 - rate) - 2 * shared))
+    return pairs_for_rates(difference=delta, discordance=discordance, power=power)
+
+
+def _for_lengths(first: float, other: float, delta: float, *, correlation: float | None, power: float) -> int:
+    """Chains to tell two average lengths with these standard deviations apart; without a correlation unpaired."""
+    if correlation is None:
+        both = math.sqrt((first**2 + other**2) / 2)
+        return units_for_means(difference=delta, deviation=both, power=power)
+    gaps = math.sqrt(first**2 + other**2 - 2 * correlation * first * other)
+    return pairs_for_means(difference=delta, deviation=gaps, power=power)
+
+
+def _detectable(count: Callable[[float], int], planned: int, largest: float) -> float | None:
+    """The smallest difference for which so many units are enough, by bisection; None where none is."""
+    if count(largest) > planned:
+        return None
+    low, high = 0.0, largest
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if count(middle) <= planned else (middle, high)
+    return high
+
+
+def _other_rate(rate: float, delta: float) -> float:
+    """The other arm's rate, which lies towards 1/2: there, units tell less."""
+    other = rate + delta if rate <= 0.5 else rate - delta
+    if not -1e-9 <= other <= 1 + 1e-9:
+        raise UsageError(
+            f"--delta {100 * delta:g}: a rate of {100 * rate:g} % and another one {100 * delta:g} points away do not "
+            "both lie between 0 and 100 %. Give a smaller difference or another --rate."
+        )
+    return min(1.0, max(0.0, other))
+
+
+def _scores(arm: ComparedArm, units: Sequence[str], metric: Metric) -> NDArray[np.float64]:
+    """What a mean counts: solved or not, or solved subtasks, one a unit (of a real robot, a case)."""
+    units = finished(arm.protocol, units)
+    if not units:
+        raise UsageError(f"{arm.paths[0]}: no case has an outcome of all its trials yet. Finish a case first.")
+    measure = success if metric == "rate" else solved_subtasks
+    return group_units(arm, units).means(arm.scores(units, measure))
+
+
+def _spread(arm: ComparedArm, lengths: NDArray[np.float64]) -> float:
+    """Standard deviation of the lengths of an arm's chains."""
+    if lengths.size < 2 or lengths.min() == lengths.max():
+        raise UsageError(
+            f"{arm.paths[0]}: all of its {lengths.size:,} chains solved {lengths[0]:.0f} subtasks, which shows no "
+            "spread to plan with. Plan with --rate, or with a run whose chains differ."
+        )
+    return float(lengths.std(ddof=1))
+
+
+def _seconds(arms: Sequence[ComparedArm], protocol: EvaluationProtocol) -> float | None:
+    """Wall-clock time of what is counted, in the first run."""
+    pace = seconds_a_unit(arms[0].paths) if arms else None
+    if pace is None or not is_campaign(protocol):
+        return pace
+    tasks = Campaign.of(protocol).tasks
+    return pace * sum(task.cases * task.trials for task in tasks) / sum(task.cases for task in tasks)
+
+
+def _correlation(arms: Sequence[ComparedArm], metric: Metric) -> float:
+    """Correlation of two arms' scores on the units of both."""
+    a, b = arms
+    units = common_units(a, b)
+    if len(units) < 2:
+        raise UsageError(
+            f"{a.paths[0]} and {b.paths[0]} have {len(units)} units in common, which says nothing about what their "
+            "scores have in common. Give runs of the same units, or --correlation."
+        )
+    scores = [_scores(arm, units, metric) for arm in arms]
+    for arm, values in zip(arms, scores, strict=True):
+        if values.min() == values.max():
+            raise UsageError(
+                f"{arm.paths[0]}: all of its {len(units):,} units in common with the other run ended alike, so what "
+                "they have in common cannot be measured. Give --correlation, or a single run."
+            )
+    return float(np.corrcoef(scores[0], scores[1])[0, 1])
+
+
+def _load(path: Path, letter: str, protocol: EvaluationProtocol) -> ComparedArm:
+    """A run to plan with."""
+    arm = load_arm(path, letter)
+    if len(arm.checkpoints) > 1:
+        raise UsageError(
+            f"{path}: holds {len(arm.checkpoints)} checkpoints; name the run directory of one to plan with."
+        )
+    if arm.protocol.fingerprint != protocol.fingerprint:
+        raise UsageError(
+            f"{path}: was played on {arm.protocol.name} and the plan is about {protocol.name}. Leave --protocol and "
+            "--benchmark out to plan for the run's own."
+        )
+    return arm
+
+
+def _check(
+    protocol: EvaluationProtocol,
+    delta: float,
+    metric: Metric,
+    rate: float | None,
+    correlation: float | None,
+    power: float,
+    runs: int,
+) -> None:
+    """Refuse what makes no sense."""
+    if metric == "length" and protocol.chain_length == 1:
+        raise UsageError(f"{protocol.name} has no chains, so it has no average length; leave --metric length out.")
+    top = 1 if metric == "rate" else protocol.chain_length
+    if not 0 < delta < top:
+        most = "100 points" if metric == "rate" else f"{top} subtasks"
+        raise UsageError(f"--delta: the difference must lie between 0 and {most}.")
+    if rate is not None and runs:
+        raise UsageError("--rate and --run were both given; a run has a rate of its own. Leave one out.")
+    if correlation is not None and runs == 2:
+        raise UsageError("--correlation and two runs were given; two runs have one of their own. Leave one out.")
+    if rate is not None and not 0 < rate < 1:
+        raise UsageError(f"--rate {rate:g}: must lie between 0 and 1; write 90 % as 0.9.")
+    if correlation is not None and not -1 < correlation < 1:
+        raise UsageError(f"--correlation {correlation:g}: must lie between -1 and 1, e.g. 0.5.")
+    if not 0.05 < power < 1:
+        raise UsageError(f"--power {power:g}: must lie between 0.05 and 1, e.g. 0.8.")
+    if runs > 2:
+        raise UsageError(f"--run was given {runs} times; give one run, or two to measure what they have in common.")

@@ -21,6 +21,7 @@ VERIFIERS = "seer_bench.verifiers"
 ASSETS = "seer_bench.assets"
 DOCTORS = "seer_bench.doctors"
 INSPECTORS = "seer_bench.inspectors"
+TRACKERS = "seer_bench.trackers"
 
 
 @dataclass(frozen=True)
@@ -37,79 +38,19 @@ def plugins(group: str) -> dict[str, PluginInfo]:
     return {ep.name: _info(ep) for ep in entry_points(group=group)}
 
 
-def load_benchmark(name: str) -> Benchmark:
-    """Build the benchmark that is registered as `name`.
+def load_plugin(group: str, kind: str, name: str) -> Any:
+    """Import what is registered as `name` in a group.
+
+    Args:
+        group: the entry-point group.
+        kind: what messages call a plugin of it, e.g. "policy".
+        name: the entry point.
 
     Raises:
         UnknownNameError: nothing is registered under it.
         MissingExtraError: packages that its import needs are not installed.
+        UsageError: it cannot be imported.
     """
-    factory: Callable[[], Benchmark] = _load(BENCHMARKS, "benchmark", name)
-    return factory()
-
-
-def load_policy(name: str, context: PolicyContext) -> Policy:
-    """Build the policy that is registered as `name`.
-
-    Raises:
-        UnknownNameError: nothing is registered under it.
-        MissingExtraError: packages that its import needs are not installed.
-        CheckpointError: the policy refuses the checkpoint.
-        UsageError: it cannot be imported or built, or is no policy.
-    """
-    factory: Callable[[PolicyContext], Policy] = _load(POLICIES, "policy", name)
-    try:
-        policy = factory(context)
-    except SeerBenchError:
-        raise
-    except Exception as error:
-        raise UsageError(f"the policy '{name}' could not be built: {type(error).__name__}: {error}") from error
-    if not isinstance(policy, Policy):
-        raise UsageError(f"the plugin '{name}' built {type(policy).__name__}, which is no seer_bench.Policy.")
-    if not isinstance(getattr(policy, "spec", None), PolicySpec):
-        raise UsageError(f"the policy '{name}' has no `spec`; set it to a seer_bench.PolicySpec.")
-    return policy
-
-
-def load_verifier(name: str) -> Verifier:
-    """Build what verifies `name`; raises as `load_benchmark` does."""
-    factory: Callable[[], Verifier] = _load(VERIFIERS, "verifier", name)
-    return factory()
-
-
-def load_assets(name: str) -> AssetInstaller:
-    """The function that installs the files of `name`; raises as `load_benchmark` does."""
-    installer: AssetInstaller = _load(ASSETS, "asset set", name)
-    return installer
-
-
-def load_doctor(name: str) -> Doctor:
-    """The function that checks what the benchmark `name` needs; raises as `load_benchmark` does."""
-    doctor: Doctor = _load(DOCTORS, "benchmark with checks", name)
-    return doctor
-
-
-def load_inspector(name: str) -> Inspector:
-    """The function that looks into checkpoints of the policy `name`; raises as `load_benchmark` does."""
-    inspector: Inspector = _load(INSPECTORS, "policy with checkpoints", name)
-    return inspector
-
-
-def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:
-    """The protocol of that name, or the benchmark's default.
-
-    Raises:
-        UnknownNameError: the benchmark has no such protocol.
-    """
-    protocols = benchmark.protocols()
-    wanted = name or benchmark.default_protocol
-    if wanted not in protocols:
-        raise UnknownNameError(f"{benchmark.name} protocol", wanted, protocols)
-    return protocols[wanted]
-
-
-def _load(group: str, kind: str, name: str) -> Any:
-    """Import a plugin's factory."""
     found = {ep.name: ep for ep in entry_points(group=group)}
     if name not in found:
         raise UnknownNameError(kind, name, found, hint="List them with: seer-bench list")
@@ -125,6 +66,82 @@ def _load(group: str, kind: str, name: str) -> Any:
             f"the {kind} '{name}' of {info.distribution} {info.version} cannot be imported: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def load_benchmark(name: str) -> Benchmark:
+    """Build the benchmark that is registered as `name`.
+
+    Raises:
+        UnknownNameError: nothing is registered under it.
+        MissingExtraError: packages that its import needs are not installed.
+    """
+    factory: Callable[[], Benchmark] = load_plugin(BENCHMARKS, "benchmark", name)
+    return factory()
+
+
+def load_policy(name: str, context: PolicyContext) -> Policy:
+    """Build the policy that is registered as `name`.
+
+    Raises:
+        UnknownNameError: nothing is registered under it.
+        MissingExtraError: packages that its import needs are not installed.
+        CheckpointError: the policy refuses the checkpoint.
+        UsageError: it cannot be imported or built, or is no policy.
+    """
+    factory: Callable[[PolicyContext], Policy] = load_plugin(POLICIES, "policy", name)
+    try:
+        policy = factory(context)
+    except SeerBenchError:
+        raise
+    except Exception as error:
+        raise UsageError(f"the policy '{name}' could not be built: {type(error).__name__}: {error}") from error
+    if not isinstance(policy, Policy):
+        raise UsageError(f"the plugin '{name}' built {type(policy).__name__}, which is no seer_bench.Policy.")
+    if not isinstance(getattr(policy, "spec", None), PolicySpec):
+        raise UsageError(f"the policy '{name}' has no `spec`; set it to a seer_bench.PolicySpec.")
+    return policy
+
+
+def import_policy(name: str) -> None:
+    """Import the code of the policy `name` without building it, to see whether it could be; raises as `load_policy`."""
+    load_plugin(POLICIES, "policy", name)
+
+
+def load_verifier(name: str) -> Verifier:
+    """Build what verifies `name`; raises as `load_benchmark` does."""
+    factory: Callable[[], Verifier] = load_plugin(VERIFIERS, "verifier", name)
+    return factory()
+
+
+def load_assets(name: str) -> AssetInstaller:
+    """The function that installs the files of `name`; raises as `load_benchmark` does."""
+    installer: AssetInstaller = load_plugin(ASSETS, "asset set", name)
+    return installer
+
+
+def load_doctor(name: str) -> Doctor:
+    """The function that checks what the benchmark `name` needs; raises as `load_benchmark` does."""
+    doctor: Doctor = load_plugin(DOCTORS, "benchmark with checks", name)
+    return doctor
+
+
+def load_inspector(name: str) -> Inspector:
+    """The function that looks into checkpoints of the policy `name`; raises as `load_benchmark` does."""
+    inspector: Inspector = load_plugin(INSPECTORS, "policy with checkpoints", name)
+    return inspector
+
+
+def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:
+    """The protocol of that name, or the benchmark's default.
+
+    Raises:
+        UnknownNameError: the benchmark has no such protocol.
+    """
+    protocols = benchmark.protocols()
+    wanted = name or benchmark.default_protocol
+    if wanted not in protocols:
+        raise UnknownNameError(f"{benchmark.name} protocol", wanted, protocols)
+    return protocols[wanted]
 
 
 def _info(ep: EntryPoint) -> PluginInfo:

@@ -8,13 +8,13 @@ from seer_bench.cli.console import stdout
 
 
 def list_plugins() -> None:
-    """Print the installed policies, benchmarks and protocols."""
+    """Print the installed policies, benchmarks, trackers and protocols."""
     from seer_bench.errors import MissingExtraError
-    from seer_bench.registry import BENCHMARKS, POLICIES, load_benchmark, plugins
+    from seer_bench.registry import BENCHMARKS, POLICIES, TRACKERS, load_benchmark, plugins
 
     console = stdout()
     table = Table("kind", "name", "from", box=None, pad_edge=False)
-    for kind, group in (("policy", POLICIES), ("benchmark", BENCHMARKS)):
+    for kind, group in (("policy", POLICIES), ("benchmark", BENCHMARKS), ("tracker", TRACKERS)):
         for info in sorted(plugins(group).values(), key=lambda info: info.name):
             table.add_row(kind, info.name, f"{info.distribution} {info.version}")
     console.print(table)

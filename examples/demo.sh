@@ -19,8 +19,8 @@ say run calvin --policy expert --protocol "$protocol" --units 0:20 --out "$runs/
 say video "$runs/expert" --units 0
 # The expert may solve all twenty; a random policy shows what a film of a failure looks like.
 say run calvin --policy random --protocol "$protocol" --units 0:1 --out "$runs/random" --video failed
-say report "$runs"
+say report "$runs" --clips 4
 
 echo
 echo "films:  $(ls "$runs"/*/videos/*.mp4 | tr '\n' ' ')"
-echo "tables: results/report/table2.html and .md, .csv, .tex"
+echo "pages: results/report/html/index.html; tables: results/report/table2.md, .csv, .tex"

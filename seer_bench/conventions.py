@@ -87,6 +87,9 @@ class PolicySpec:
     settings: Mapping[str, str] = field(default_factory=dict)
     """What else shapes the actions, e.g. the precision that weights are read in or files beside the checkpoint. Part of
     the run's identity: a run is only gone on with under the same settings."""
+    arm: Mapping[str, str] = field(default_factory=dict)
+    """What the policy says of itself where results stand in a table, from its checkpoint where that tells: "method" is
+    the method's name as tables print it. `--arm key=value` overrides it."""
 
 
 def check_conventions(policy: PolicySpec, interface: Interface) -> None:
@@ -108,6 +111,10 @@ def check_conventions(policy: PolicySpec, interface: Interface) -> None:
         raise ConventionError(f"the policy declares chunk={policy.chunk}; it must be at least 1.")
     if policy.batch < 1:
         raise ConventionError(f"the policy declares batch={policy.batch}; it must be at least 1.")
+    for what, texts in (("settings", policy.settings), ("arm", policy.arm)):
+        for key, value in texts.items():
+            if not (isinstance(key, str) and isinstance(value, str)):
+                raise ConventionError(f"the policy declares {what} with {key!r}: {value!r}; both must be text.")
     for name in policy.foresight:
         seen = policy.observations.get(name)
         if not isinstance(seen, ImageSpec) or seen.kind != "rgb":

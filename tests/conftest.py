@@ -25,7 +25,7 @@ def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tally-plugins\nVersion: 0.3\n")
     (info / "entry_points.txt").write_text(
         "[seer_bench.benchmarks]\ntally = tally_plugins:TallyBenchmark\n"
-        "[seer_bench.policies]\nadd = tally_plugins:AddPolicy\n"
+        "[seer_bench.policies]\nadd = tally_plugins:AddPolicy\nweighted = tally_plugins:WeightedPolicy\n"
     )
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "fakes"))

@@ -18,7 +18,9 @@ class RandomPolicy(Policy):
             raise CheckpointError(f"the policy 'random' takes no checkpoint, but --ckpt is {context.checkpoint}.")
         if context.options:
             raise UsageError(f"the policy 'random' has no options, but --policy-arg gives {dict(context.options)}.")
-        self.spec = PolicySpec(observations={}, action=context.interface.action, placement="worker")
+        self.spec = PolicySpec(
+            observations={}, action=context.interface.action, placement="worker", arm={"method": "Random"}
+        )
         self._rng: dict[int, np.random.Generator] = {}
 
     def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:

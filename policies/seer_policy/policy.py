@@ -31,6 +31,7 @@ with needs_torch("the policy 'seer'"):
 
 from .calvin import CalvinWrapper
 from .libero import LiberoWrapper
+from .variants import variant
 
 CUDA_BATCH = 16
 """Slots of one call on a GPU, if the user names no other number."""
@@ -78,6 +79,7 @@ class SeerPolicy(Policy):
         seer: the network.
         wrapper: of the benchmark that it plays.
         settings: what else shapes its actions, for the run's identity.
+        method: what tables call it.
         batch: slots of one call.
         sentence: feature (512,) of an instruction; None: the network's own text encoder gives it.
     """
@@ -88,6 +90,7 @@ class SeerPolicy(Policy):
         wrapper: Wrapper,
         *,
         settings: Mapping[str, str] | None = None,
+        method: str = "Seer",
         batch: int = 1,
         sentence: Callable[[str], Tensor] | None = None,
     ) -> None:
@@ -97,6 +100,7 @@ class SeerPolicy(Policy):
             batch=batch,
             foresight=wrapper.cameras if seer.model.config.foresight_tokens else (),
             settings=dict(settings or {}),
+            arm={"method": method},
         )
         self._seer, self._wrapper = seer, wrapper
         self._sentence = sentence or seer.sentence
@@ -170,7 +174,7 @@ def make_policy(context: PolicyContext) -> Policy:
         "device": device.type,
     }
     batch = options.batch or (CUDA_BATCH if device.type == "cuda" else 1)
-    return SeerPolicy(seer, wrapper, settings=settings, batch=batch)
+    return SeerPolicy(seer, wrapper, settings=settings, method=variant(name).method, batch=batch)
 
 
 def _wrapper(benchmark: str, config: SeerConfig, options: SeerOptions) -> Wrapper:

@@ -55,7 +55,9 @@ class Variant:
     name: str
     """What it is called on the command line."""
     title: str
-    """What it is called in a report."""
+    """What it is called where variants are told apart."""
+    method: str
+    """What tables call it."""
     phases: Mapping[str, Phase]
     """Its uses by name."""
 
@@ -95,7 +97,7 @@ def _entries() -> dict[str, Any]:
 
 def _variant(name: str, entry: Mapping[str, Any]) -> Variant:
     phases = {key: _phase(entry["network"], phase) for key, phase in entry["phases"].items()}
-    return Variant(name, entry["title"], MappingProxyType(phases))
+    return Variant(name, entry["title"], entry["method"], MappingProxyType(phases))
 
 
 def _phase(network: Mapping[str, Any], phase: Mapping[str, Any]) -> Phase:

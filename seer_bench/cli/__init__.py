@@ -2,7 +2,8 @@
 
 Exit codes:
     0    everything asked for is done
-    1    units without an outcome because the infrastructure failed; `verify`: a recording differs; `report`: a run was
+    1    units without an outcome because the infrastructure failed; of several checkpoints one could not be used;
+         `reproduce`: an arm could not be played; `verify`: a recording differs; `report`: a run was
          left out or damaged; `status`: a run could not be read; `video`: a unit could not be filmed; `doctor`:
          something has to be mended; `inspect`: the checkpoint cannot be used
     2    refused: bad arguments, missing assets, a run directory that does not fit
@@ -20,13 +21,16 @@ import typer
 
 from seer_bench.cli.assets import assets
 from seer_bench.cli.bench import bench
+from seer_bench.cli.compare import compare
 from seer_bench.cli.console import fail, open_streams
 from seer_bench.cli.doctor import doctor
 from seer_bench.cli.export import export
 from seer_bench.cli.inspect import inspect
+from seer_bench.cli.plan import plan
 from seer_bench.cli.plugins import list_plugins
 from seer_bench.cli.protocol import protocol
 from seer_bench.cli.report import report
+from seer_bench.cli.reproduce import reproduce
 from seer_bench.cli.run import run
 from seer_bench.cli.status import status
 from seer_bench.cli.verify import verify
@@ -42,6 +46,9 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("status")(status)
 app.command("report")(report)
+app.command("reproduce")(reproduce)
+app.command("compare")(compare)
+app.command("plan")(plan)
 app.command("export")(export)
 app.command("video")(video)
 app.command("verify")(verify)

@@ -9,6 +9,14 @@ import typer
 
 Benchmark = Annotated[str, typer.Argument(help="Benchmark, e.g. calvin.")]
 Checkpoint = Annotated[Path | None, typer.Option("--ckpt", help="Checkpoint file or directory of the policy.")]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ckpt",
+        help="Checkpoint file or directory of the policy; several, or a pattern such as 'runs/*.pth', are evaluated "
+        "one after another.",
+    ),
+]
 Protocol = Annotated[str | None, typer.Option(help="Protocol; the benchmark's default if not given.")]
 Backend = Annotated[str | None, typer.Option(help="Simulation behind the benchmark; its default if not given.")]
 Device = Annotated[
@@ -16,3 +24,7 @@ Device = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads of the policy; its arithmetic depends on them.")]
 PolicyArg = Annotated[list[str] | None, typer.Option(help="key=value for the policy; may be repeated.")]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help="Also send results there: wandb, trackio, mlflow or a plugin; repeatable."),
+]

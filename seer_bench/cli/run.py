@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
-from enum import Enum
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seer_bench.cli.console import key_values, stderr, stdout, take_stdout
-from seer_bench.cli.options import Backend, Benchmark, Checkpoint, Device, PolicyArg, Protocol, Threads
+from seer_bench.cli.console import key_values
+from seer_bench.cli.options import Backend, Benchmark, Checkpoints, Device, PolicyArg, Protocol, Threads, Trackers
+from seer_bench.cli.series import INTERRUPTED, Job, Player, Videos
 from seer_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from seer_bench.monitor import Monitor
-
-
-class Videos(str, Enum):
-    """Which units are filmed after a run."""
-
-    failed = "failed"
-    all = "all"
-    none = "none"
+    from seer_bench.engine import RunRequest
 
 
 def run(
     benchmark: Benchmark,
     policy: Annotated[str, typer.Option(help="Policy plugin; see: seer-bench list")],
-    ckpt: Checkpoint = None,
+    ckpt: Checkpoints = None,
     protocol: Protocol = None,
     units: Annotated[str | None, typer.Option(help="Units to play: 17, 0:200 or 0:10,50,990: (all).")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory; results/runs/... if not given.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run directory, of several checkpoints the folder above; results/runs/... if not given."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run; policies draw from it.")] = 0,
     video: Annotated[Videos, typer.Option(help="Units to film afterwards, by exact replay.")] = Videos.none,
     foresight: Annotated[
@@ -62,32 +58,34 @@ def run(
     fast: Annotated[bool, typer.Option(help="Batch without padding or checks; outcomes may depend on timing.")] = False,
     policy_arg: PolicyArg = None,
     arm: Annotated[list[str] | None, typer.Option(help="key=value that names the row in tables; repeatable.")] = None,
+    tracker: Trackers = None,
     allow_mixed: Annotated[bool, typer.Option(help="Continue although the simulation differs.")] = False,
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="One JSON object a line on stdout; words go to stderr.")
     ] = False,
 ) -> None:
-    """Play every unit that has no outcome yet; the same command again continues."""
+    """Play every unit that has no outcome yet; the same command again continues.
+
+    Several checkpoints are evaluated one after another, each in a directory of its own: below --out under its name
+    without the ending, or in results/runs. One that cannot be used is reported, the others are evaluated all the same,
+    and the exit code is 1.
+    """
     from seer_bench.engine import Limits, RunRequest, parse_gpus, parse_shard
-    from seer_bench.engine import run as play_run
-    from seer_bench.report import JsonMonitor, monitor_for, print_summary
+    from seer_bench.engine.checkpoints import is_pattern
 
     if foresight and video is Videos.none:
         raise UsageError("--foresight is shown in films, and none are asked for: add --video failed or --video all.")
-    part = parse_shard(shard, os.environ)
-    folder = out or default_out(benchmark, policy, protocol, ckpt)
     request = RunRequest(
         benchmark=benchmark,
         policy=policy,
-        out=folder if part is None else folder / f"shard-{part[0]}-of-{part[1]}",
-        shard=part,
+        out=out or Path(),
+        shard=parse_shard(shard, os.environ),
         workers=workers,
         threads=threads,
         egl_devices=parse_gpus(egl_devices),
         limits=Limits(silence=stall_timeout, start=start_timeout, memory=_bytes(worker_memory), policy=policy_timeout),
         fast=fast,
         protocol=protocol,
-        checkpoint=ckpt,
         units=units,
         seed=seed,
         backend=backend,
@@ -97,29 +95,48 @@ def run(
         foresight=foresight,
         allow_mixed=allow_mixed,
     )
-    if json_progress:
-        monitor: Monitor = JsonMonitor(take_stdout())
-        console = stderr()
+    player = Player(json_progress=json_progress, videos=video, trackers=tracker or [])
+    names = ckpt or []
+    if len(names) > 1 or any(map(is_pattern, names)):
+        code = _play_several(player, request, names, out)
     else:
-        console = stdout()
-        monitor = monitor_for(console)
-    outcome = play_run(request, monitor)
-    with suppress(OSError, SystemExit):  # nobody reads stdout any more (of a broken pipe rich makes a SystemExit)
-        print_summary(outcome.request.out, console, interrupted=outcome.interrupted)
-        if outcome.gave_up is not None:
-            console.print(f"stopped: {outcome.gave_up}", markup=False, soft_wrap=True)
-    if outcome.interrupted:
-        raise typer.Exit(130)
-    if video is not Videos.none and outcome.played:
-        from seer_bench.cli.video import film_run
-        from seer_bench.engine.request import devices
-        from seer_bench.video import ForesightRequest
+        path = Path(names[0]) if names else None
+        folder = out or default_out(benchmark, policy, protocol, path)
+        code = player.play(replace(request, checkpoint=path, out=place(folder, request.shard)))
+    if code:
+        raise typer.Exit(code)
 
-        asked = outcome.request
-        again = ForesightRequest(asked.checkpoint, devices(device)[0], threads) if foresight else None
-        film_run(asked.out, units=outcome.played, which=video.value, size=None, foresight=again, console=console)
-    if outcome.errors or outcome.gave_up is not None:
-        raise typer.Exit(1)
+
+def _play_several(player: Player, request: RunRequest, names: Sequence[str], out: Path | None) -> int:
+    """Evaluate several checkpoints, each in a directory of its own; all that is cheap is checked before the first.
+
+    Names, units and numbers are resolved, every checkpoint is found and hashed, and what the directories hold is looked
+    at. A checkpoint is loaded when its turn comes.
+    """
+    from seer_bench.engine.checkpoints import distinct, find_checkpoints, folders, names_of
+    from seer_bench.engine.request import resolve
+
+    resolve(request)
+    with player.console.status("reading the checkpoints"):
+        weights, notes = distinct(find_checkpoints(names))
+    whole = default_out(request.benchmark, request.policy, request.protocol, None)
+    places = folders(out, "", weights) if out else folders(whole.parent, f"{whole.name}_", weights)
+    for note in notes:
+        player.say(f"note: {note}")
+    places = [folder.absolute() for folder in places]  # a policy may change the working directory
+    jobs = [
+        Job(name, replace(request, checkpoint=item.path.absolute(), out=place(folder, request.shard)))
+        for name, item, folder in zip(names_of(weights), weights, places, strict=True)
+    ]
+    code = player.play_all(jobs)
+    if code != INTERRUPTED:
+        player.conclude(places)
+    return code
+
+
+def place(folder: Path, shard: tuple[int, int] | None) -> Path:
+    """Where a run writes to: its directory, or that of its shard below it."""
+    return folder if shard is None else folder / f"shard-{shard[0]}-of-{shard[1]}"
 
 
 def _bytes(text: str | None) -> int | None:

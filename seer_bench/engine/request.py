@@ -10,6 +10,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from seer_bench.arms import check_arm
 from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Benchmark, Policy, PolicyContext, Unit
 from seer_bench.conventions import ImageSpec, Interface, check_conventions
@@ -54,7 +55,7 @@ class RunRequest:
     options: Mapping[str, str] = field(default_factory=dict)
     """Passed to the policy."""
     arm: Mapping[str, str] = field(default_factory=dict)
-    """What the row in a table is called."""
+    """What the row in a table is; added to what the policy says of itself (`PolicySpec.arm`), which it overrides."""
     foresight: bool = False
     """Refuse a policy that foresees no images: films of them are to be made afterwards."""
     allow_mixed: bool = False
@@ -89,16 +90,24 @@ class Prepared:
         return context_of(self.request, self.interface, self.protocol, device)
 
 
-def prepare(request: RunRequest) -> Prepared:
-    """Resolve every name, load the policy and compare conventions.
+@dataclass(frozen=True)
+class Resolved:
+    """A request whose names, numbers and units are right; no checkpoint was looked at and no policy loaded."""
 
-    Paths are made absolute, as a policy may change the working directory.
+    request: RunRequest
+    """With absolute paths."""
+    benchmark: Benchmark
+    protocol: EvaluationProtocol
+    units: tuple[Unit, ...]
+    backend: str
+
+
+def resolve(request: RunRequest) -> Resolved:
+    """The cheap part of `prepare`: what can be refused without the checkpoint.
 
     Raises:
         StoreError: the benchmark's units could not be kept apart in a run directory.
-        UsageError: an unknown name, units that do not exist, conventions that do not fit, a missing checkpoint.
-        AssetError: the simulator's assets are missing or altered.
-        SimulationError: the renderer cannot be had.
+        UsageError: an unknown name, units that do not exist, a number that cannot be.
     """
     _check_numbers(request)
     path = request.checkpoint.absolute() if request.checkpoint is not None else None
@@ -111,6 +120,25 @@ def prepare(request: RunRequest) -> Prepared:
     if request.shard is not None:
         units = shard_of(units, request.shard)
     backend = find_backend(benchmark, request.backend)
+    known = plugins(POLICIES)
+    if request.policy not in known:
+        raise UnknownNameError("policy", request.policy, known, hint="List them with: seer-bench list")
+    return Resolved(request, benchmark, protocol, tuple(units), backend)
+
+
+def prepare(request: RunRequest) -> Prepared:
+    """Resolve every name, load the policy and compare conventions.
+
+    Paths are made absolute, as a policy may change the working directory.
+
+    Raises:
+        StoreError: the benchmark's units could not be kept apart in a run directory.
+        UsageError: an unknown name, units that do not exist, conventions that do not fit, a missing checkpoint.
+        AssetError: the simulator's assets are missing or altered.
+        SimulationError: the renderer cannot be had.
+    """
+    resolved = resolve(request)
+    request, benchmark, protocol = resolved.request, resolved.benchmark, resolved.protocol
     identity = _identify(request.checkpoint)
     interface = benchmark.interface(protocol)
     with ExitStack() as closing:
@@ -119,6 +147,8 @@ def prepare(request: RunRequest) -> Prepared:
             closing.callback(policy.close)
         spec = policies[0].spec
         check_conventions(spec, interface)
+        arm = {**spec.arm, **request.arm}
+        check_arm(arm)
         if request.foresight and not spec.foresight:
             raise UsageError(f"--foresight: the policy '{request.policy}' foresees no images; leave the option out.")
         cameras = any(isinstance(field, ImageSpec) for field in spec.observations.values())
@@ -126,8 +156,8 @@ def prepare(request: RunRequest) -> Prepared:
         plugin = plugins(POLICIES)[request.policy]
         manifest = Manifest.create(
             protocol=protocol,
-            simulation=benchmark.probe(protocol, cameras=cameras, backend=backend),
-            backend=backend,
+            simulation=benchmark.probe(protocol, cameras=cameras, backend=resolved.backend),
+            backend=resolved.backend,
             policy=PolicyId(
                 name=request.policy,
                 distribution=plugin.distribution,
@@ -142,12 +172,22 @@ def prepare(request: RunRequest) -> Prepared:
             ),
             checkpoint=identity,
             seed=request.seed,
-            arm=dict(request.arm),
+            arm=arm,
         )
         closing.pop_all()  # all is well, so that whoever takes the policies closes them
     workers = request.workers or cores()
     return Prepared(
-        request, benchmark, protocol, interface, tuple(units), backend, cameras, policies, manifest, workers, notes
+        request=request,
+        benchmark=benchmark,
+        protocol=protocol,
+        interface=interface,
+        units=resolved.units,
+        backend=resolved.backend,
+        cameras=cameras,
+        policies=policies,
+        manifest=manifest,
+        workers=workers,
+        notes=notes,
     )
 
 

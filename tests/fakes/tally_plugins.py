@@ -16,6 +16,7 @@ import numpy as np
 
 from seer_bench import (
     ActionSpec,
+    CheckpointError,
     EvaluationProtocol,
     ImageSpec,
     Interface,
@@ -192,6 +193,26 @@ VICES = {
     "wander": wander,
     "subclass": local_class,
 }
+
+
+class WeightedPolicy(Policy):
+    """Adds the number that its checkpoint holds; one with "wide" in its name wants another picture."""
+
+    def __init__(self, context) -> None:
+        if context.checkpoint is None:
+            raise CheckpointError("weighted needs a checkpoint: --ckpt FILE")
+        try:
+            self.step = float(context.checkpoint.read_text())
+        except ValueError:
+            raise CheckpointError(f"{context.checkpoint}: holds no number.") from None
+        fields = {"picture": ImageSpec(4, 60)} if "wide" in context.checkpoint.name else {"total": FIELDS["total"]}
+        self.spec = PolicySpec(fields, ACTION, arm={"method": "Heavy" if self.step > 1 else "Light"})
+
+    def reset(self, slots, instructions, seeds) -> None:
+        pass
+
+    def act(self, slots, observations) -> np.ndarray:
+        return np.full((len(slots), 1, 2), self.step, dtype=np.float32)
 
 
 class AddPolicy(Policy):

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from seer_bench import CheckpointError, EvaluationProtocol, RunMismatchError
+from seer_bench.engine.checkpoints import distinct, find_checkpoints, folders, is_pattern, names_of
+from seer_bench.store import CheckpointId, Manifest, PolicyId, RunWriter
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder of checkpoints, which is the current one."""
+    place = tmp_path / "weights"
+    (place / "other").mkdir(parents=True)
+    for name, text in {"9.pth": "1", "10.pth": "2", "11.pth": "2", "other/9.pth": "3", ".hidden.pth": "4"}.items():
+        (place / name).write_text(text)
+    monkeypatch.chdir(place)
+    return place
+
+
+def names(*texts, **more):
+    return [str(path) for path in find_checkpoints(texts, **more)]
+
+
+def test_patterns_are_sorted_by_number_and_texts_keep_their_order():
+    assert names("other/9.pth", "*.pth") == ["other/9.pth", "9.pth", "10.pth", "11.pth"]
+    assert names("**/9.pth") == ["9.pth", "other/9.pth"]
+    assert names("o*") == ["other"]
+
+
+def test_what_exists_under_the_very_name_is_no_pattern(folder):
+    (folder / "a[1].pth").write_text("5")
+    assert not is_pattern("a[1].pth")
+    assert names("a[1].pth") == ["a[1].pth"]
+    assert is_pattern("a[2].pth")
+
+
+def test_paths_are_relative_to_the_base(folder):
+    assert names("other/*.pth", base=folder) == [str(folder / "other/9.pth")]
+    assert names(str(folder / "9.pth"), base=folder / "other") == [str(folder / "9.pth")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("*.pt", "The current folder holds 9.pth, 10.pth, 11.pth, other."),
+        ("other/*.pt", "other holds 9.pth."),
+        ("nowhere/*.pt", "There is no folder nowhere."),
+        ("7.pth", "--ckpt 7.pth: there is no such file"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(text, words):
+    with pytest.raises(CheckpointError, match=words.replace(".", r"\.")):
+        find_checkpoints(["9.pth", text])
+
+
+def test_equal_contents_stay_once_and_are_told():
+    kept, skipped = distinct(find_checkpoints(["9.pth", "*.pth"]))
+    assert [item.path.name for item in kept] == ["9.pth", "10.pth"]
+    assert skipped == [
+        "9.pth: left out, since it was named already.",
+        "11.pth: left out, since it holds the same as 10.pth.",
+    ]
+
+
+def test_equal_names_are_told_apart_by_hash_whatever_their_order(tmp_path):
+    weights, _ = distinct(find_checkpoints(["9.pth", "10.pth", "other/9.pth"]))
+    first, second, third = folders(tmp_path, "p_", weights)
+    assert second == tmp_path / "p_10"
+    assert (first.name, third.name) == (f"p_9-{weights[0].sha256[:8]}", f"p_9-{weights[2].sha256[:8]}")
+    assert folders(tmp_path, "p_", weights[::-1]) == [third, second, first]
+    assert names_of(weights) == ["9.pth", "10.pth", "other/9.pth"]
+
+
+def make_run(place, sha256):
+    manifest = Manifest.create(
+        protocol=EvaluationProtocol("tally/v1", "tally", "adding", "table2", "yes", {}),
+        simulation={},
+        backend="own",
+        policy=PolicyId("weighted", "tally-plugins", "0.3"),
+        checkpoint=CheckpointId("9.pth", sha256),
+    )
+    RunWriter.open(place, manifest).close()
+
+
+def test_a_checkpoint_stays_where_its_run_is(tmp_path):
+    weights, _ = distinct(find_checkpoints(["9.pth", "other/9.pth"]))
+    make_run(tmp_path / "9", weights[1].sha256)
+    assert [place.name for place in folders(tmp_path, "", weights)] == [f"9-{weights[0].sha256[:8]}", "9"]
+
+
+@pytest.mark.parametrize("below", ["", "shard-0-of-2"])
+def test_a_folder_with_the_run_of_other_weights_is_refused(tmp_path, below):
+    weights, _ = distinct(find_checkpoints(["9.pth", "10.pth"]))
+    make_run(tmp_path / "9" / below, "ab" * 32)
+    with pytest.raises(RunMismatchError, match=r"other weights than 9\.pth"):
+        folders(tmp_path, "", weights)

@@ -225,6 +225,13 @@ class Policy(ABC):
         Asked for films, and only of policies that declare `spec.foresight`. Looking must not change any later action.
         """
 
+    def explain(self, slot: int) -> str | None:
+        """What the policy was about when it last acted in `slot`, in a few words, e.g. "waypoint 2 of 5, gripper open".
+
+        Asked of privileged policies while a failure is replayed, and shown in the report beside what happened; None
+        where there is nothing to say. Telling must not change any later action.
+        """
+
     def close(self) -> None:
         """Release what the policy holds."""
 

@@ -29,7 +29,8 @@ class Follower(ABC):
     """
 
     def __init__(self) -> None:
-        self._waypoints: Iterator[Waypoint] = iter(())
+        self._waypoints: Iterator[tuple[int, Waypoint]] = iter(())
+        self._number, self._count = 0, 0
         self._current: Waypoint | None = None
         self._travelling = True
         self._steps = 0
@@ -38,7 +39,8 @@ class Follower(ABC):
 
     def follow(self, plan: Plan) -> None:
         """Drop the current plan and begin this one."""
-        self._waypoints = iter(plan.waypoints)
+        self._waypoints = iter(enumerate(plan.waypoints, start=1))
+        self._count = len(plan.waypoints)
         self._next_waypoint()
 
     def act(self, state: SimulatorState) -> Array | None:
@@ -57,9 +59,18 @@ class Follower(ABC):
             self._next_waypoint()
         return None
 
+    @property
+    def doing(self) -> str:
+        """Where the plan is, e.g. "waypoint 2 of 5, to (0.10, -0.05, 0.46) m, gripper open"; "" without a plan."""
+        if self._current is None:
+            return ""
+        x, y, z = self._current.position
+        way = f"{'to' if self._travelling else 'staying at'} ({x:.2f}, {y:.2f}, {z:.2f}) m"
+        return f"waypoint {self._number} of {self._count}, {way}, gripper {self._current.grip.value}"
+
     def _next_waypoint(self) -> None:
         """Set out for the next waypoint, if there is one."""
-        self._current = next(self._waypoints, None)
+        self._number, self._current = next(self._waypoints, (0, None))
         self._travelling, self._steps, self._still = True, 0, 0
 
     @abstractmethod

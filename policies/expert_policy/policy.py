@@ -24,12 +24,15 @@ class _Slot:
     rng: np.random.Generator
     follower: Follower
     attempts: int = 0
+    title: str = ""
+    """Which try the current plan is."""
     state: SimulatorState | None = field(default=None, repr=False)
 
     def plan(self, planner: Planner, state: SimulatorState) -> None:
         """Plan on from `state`; a retry is displaced a little, so that it is no repetition."""
         x, y, z = self.rng.uniform(-_NUDGE, _NUDGE, 3) if self.attempts else np.zeros(3)
         plan = planner(state, Attempt(self.attempts, (float(x), float(y), float(z))))
+        self.title = "preparing" if plan.preparation else f"try {self.attempts + 1}"
         self.attempts += not plan.preparation
         self.follower.follow(plan)
 
@@ -54,7 +57,9 @@ class ExpertPolicy(Policy):
     ) -> None:
         follower(action)  # refuses what it cannot emit
         self._follower = follower
-        self.spec = PolicySpec(observations={}, action=action, chunk=1, privileged=True, placement="worker")
+        self.spec = PolicySpec(
+            observations={}, action=action, chunk=1, privileged=True, placement="worker", arm={"method": "Expert"}
+        )
         self._planners = planners
         self._slots: dict[int, _Slot] = {}
 
@@ -75,6 +80,11 @@ class ExpertPolicy(Policy):
             PolicyError: the current task has no planner, or `see` was not called.
         """
         return np.stack([self._act(self._slots[slot]) for slot in slots])[:, None]
+
+    def explain(self, slot: int) -> str | None:
+        """Which try it is and where its plan is, e.g. "try 1: waypoint 2 of 5, to (...) m, gripper open"."""
+        memory = self._slots[slot]
+        return f"{memory.title}: {memory.follower.doing}" if memory.follower.doing else None
 
     def _act(self, slot: _Slot) -> Array:
         """The next action (7,) of one slot; plans anew when the last plan has ended."""

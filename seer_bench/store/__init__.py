@@ -4,6 +4,7 @@
 <run>/sessions/<id>.json    each start of the command: time, versions, machine
 <run>/units.jsonl           one line an attempt at a unit
 <run>/actions/<slug>.npy    the executed actions of a unit, (T, dim)
+<run>/videos/               films and clips, made afterwards by replay
 <run>/.lock                 held by the one process that writes
 """
 

@@ -10,15 +10,16 @@ from typing import Literal
 
 from threadpoolctl import threadpool_limits
 
-from seer_bench.contracts import Array, Environment, Policy, SubtaskResult, Unit, UnitResult
+from seer_bench.contracts import Array, Environment, Policy, StepResult, Subtask, SubtaskResult, Unit, UnitResult
 from seer_bench.conventions import Interface
 from seer_bench.engine import replay, select_units
 from seer_bench.errors import InvalidActionError, PolicyError, SimulationError, StoreError, UsageError
 from seer_bench.registry import load_benchmark
 from seer_bench.store import RunData, read_run
-from seer_bench.video.encoder import cannot_film, open_writer
+from seer_bench.store.videos import is_shown
+from seer_bench.video.encoder import FINE, cannot_film, open_writer
 from seer_bench.video.foresight import ForesightRequest, Onlooker
-from seer_bench.video.picture import HOLD, LARGEST, SMALLEST, caption, draw_frame, is_shown
+from seer_bench.video.picture import HOLD, LARGEST, SMALLEST, caption, draw_frame
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,10 @@ def film_unit(
     size: int,
     chain: bool,
     onlooker: Onlooker | None = None,
-) -> None:
+    first: int = 0,
+    quality: int = FINE,
+    watch: Callable[[Subtask, int, StepResult | None], None] = lambda *_: None,
+) -> Array | None:
     """Replay a unit and write an mp4 beside `path`, renamed when it is whole.
 
     Args:
@@ -164,6 +168,13 @@ def film_unit(
         size: height of each camera's picture, pixels.
         chain: a unit may have several subtasks, so captions count them.
         onlooker: says what the policy expected; None leaves that out.
+        first: position of the subtask with which the film begins.
+        quality: as `open_writer` takes it.
+        watch: called after every step with the subtask, the steps taken in it and the step's result, which is None
+            for the start state.
+
+    Returns:
+        The last picture (height, width, 3), uint8; None where nothing was shown.
 
     Raises:
         SimulationError: the replay ends otherwise than the record says, so the film would lie.
@@ -173,13 +184,15 @@ def film_unit(
     unfinished = path.with_name(f".{path.name}.part.mp4")
     played: dict[int, SubtaskResult] = {}
     try:
-        with open_writer(unfinished) as write:
+        with open_writer(unfinished, quality) as write:
             frame: Array | None = None
             for subtask, steps, step in replay(env, unit, actions):
                 if step is not None:
                     played[subtask.index] = SubtaskResult(subtask.task, subtask.instruction, step.solved, steps)
+                watch(subtask, steps, step)
                 expected = [] if onlooker is None else onlooker.look(subtask, steps, step)
-                if is_shown(steps, steps if step is not None and step.subtask_over else None):
+                over = step is not None and step.subtask_over
+                if subtask.index >= first and is_shown(steps, steps if over else None):
                     solved = sum(s.success for s in played.values()) if chain else None
                     facts = caption(unit, subtask, steps, solved, env.renderer)
                     frame = draw_frame(env.film(size), expected, subtask.instruction, facts, step, size)
@@ -198,6 +211,7 @@ def film_unit(
             unfinished.replace(path)
         except OSError as error:
             raise cannot_film(path, error.strerror) from error
+        return frame
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)

@@ -20,7 +20,8 @@ from seer_bench.engine.seeding import derive_seed
 from seer_bench.errors import CheckpointError, PolicyError, UsageError
 from seer_bench.registry import load_policy
 from seer_bench.store import Manifest, checkpoint_sha256
-from seer_bench.video.picture import Expectation, is_shown
+from seer_bench.store.videos import is_shown
+from seer_bench.video.picture import Expectation
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,6 @@ DEFAULT_SIZE = 320
 SMALLEST, LARGEST = 64, 2048
 """Heights that can be asked for, pixels."""
 
-EVERY = 3
-"""Control steps a frame; with 30 or 20 steps a second the film runs at two or three times the robot's speed."""
-
 HOLD = 10
 """Frames for which the last picture stays."""
 
@@ -39,11 +36,6 @@ class Expectation:
     """Control steps between the prediction and now; None where nothing has been foreseen so far."""
     now: Array
     """The present picture, upright, of the same part of the scene and the same size as foreseen ones."""
-
-
-def is_shown(steps: int, last: int | None) -> bool:
-    """Whether a film has a frame after so many steps of a subtask, which ends after `last` ones."""
-    return steps % EVERY == 0 or steps == last
 
 
 def draw_frame(

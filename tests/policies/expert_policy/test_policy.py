@@ -105,3 +105,38 @@ def test_preparations_count_as_no_attempt(action, make_state, make_arm):
 
     play(ExpertPolicy(action, {"lift_red_block_table": planner}), [make_arm(make_state())], 5, [0])
     assert numbers == [0, 0, 0, 1, 2]
+
+
+def test_it_says_which_try_it_is_and_where_its_plan_is(action, make_state, make_arm):
+    def planner(state, attempt):
+        x, y, z = (float(value) for value in state.tcp_position)
+        return Plan((Waypoint((x, y, z), Grip.OPEN, 1.5), Waypoint((x, y, z + 0.1), Grip.CLOSED, 1.5, hold=2)))
+
+    policy, arm = ExpertPolicy(action, {"lift_red_block_table": planner}), make_arm(make_state())
+    said = []
+    policy.reset([0], ["lift"], [0])
+    assert policy.explain(0) is None
+    for _ in range(80):
+        policy.see([0], [arm.state])
+        arm.step(policy.act([0], {})[0, 0])
+        said.append(policy.explain(0))
+    x, y, z = make_state().tcp_position
+    assert said[0] == f"try 1: waypoint 1 of 2, to ({x:.2f}, {y:.2f}, {z:.2f}) m, gripper open"
+    second = f"try 1: waypoint 2 of 2, {{}} ({x:.2f}, {y:.2f}, {z + 0.1:.2f}) m, gripper closed"
+    assert second.format("to") in said
+    assert second.format("staying at") in said
+    assert any(text.startswith("try 2: waypoint 1 of 2") for text in said)
+
+
+def test_explaining_changes_no_action(context, make_state, make_arm):
+    class Curious(ExpertPolicy):
+        def act(self, slots, observations):
+            answer = super().act(slots, observations)
+            assert self.explain(slots[0])
+            return answer
+
+    from expert_policy import calvin
+
+    plain = play(make_policy(context), [make_arm(make_state())], 100, [3])
+    curious = play(Curious(context.interface.action, calvin.PLANNERS), [make_arm(make_state())], 100, [3])
+    np.testing.assert_array_equal(plain, curious)

@@ -209,6 +209,7 @@ def test_a_published_checkpoint_needs_no_options(published):
     policy = make_policy(context("calvin", checkpoint=published))
     assert torch.equal(torch.get_rng_state(), before)
     assert policy.spec.batch == 1
+    assert policy.spec.arm == {"method": "Seer"}
     assert policy.spec.settings == {
         "variant": "calvin",
         "heads": "12",

@@ -12,6 +12,7 @@ from seer_policy.variants import variant, variants
 
 def test_every_variant_has_every_phase():
     assert list(variants()) == ["calvin", "calvin-large", "libero", "real"]
+    assert [one.method for one in variants().values()] == ["Seer", "Seer-Large", "Seer", "Seer"]
     for known in variants().values():
         assert list(known.phases) == ["pretrain", "finetune", "scratch", "evaluate"]
         assert known.phase("evaluate").training is None

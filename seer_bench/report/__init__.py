@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seer_bench.report.build import Report, build_report
+from seer_bench.report.checkpoint_summary import print_checkpoints
 from seer_bench.report.output import print_report, report_json, write_report
 from seer_bench.report.progress import monitor_for
 from seer_bench.report.progress_json import JsonMonitor
@@ -14,6 +15,7 @@ __all__ = [
     "Report",
     "build_report",
     "monitor_for",
+    "print_checkpoints",
     "print_report",
     "print_status",
     "print_summary",

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from seer_bench.arms import DEFAULTS, PRE_TRAINING, contradictions, usual
 from seer_bench.store import Manifest
 
-DEFAULTS: Mapping[str, str] = MappingProxyType(
+USUAL_POLICIES: Mapping[str, str] = MappingProxyType(
     {
-        "pretrained": "yes",
-        "l_fore": "yes",
-        "l_inv": "yes",
-        "pre_fore": "yes",
-        "pre_inv": "yes",
-        "data": "100%",
+        "Seer": "seer",
+        "Expert": "expert",
+        "Random": "random",
+        "GR-1": "gr1",
+        "MTACT": "mtact",
+        "MVP": "mvp",
+        "MPI": "mpi",
     }
 )
-"""What an absent attribute means: fine-tuned (`l_`) and pre-trained (`pre_`) with the losses of visual foresight and of
-inverse dynamics, on all demonstrations. Any other key may be absent and then says nothing."""
+"""Method as tables call it -> name that a policy plugin of it usually has; for hints alone."""
 
-METHODS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "seer": {"": "Seer", "calvin-large": "Seer-Large"},
-        "expert": {"": "Expert"},
-        "gr1": {"": "GR-1"},
-        "mtact": {"": "MTACT"},
-        "mvp": {"": "MVP"},
-        "mpi": {"": "MPI"},
-    }
-)
-"""Policy -> variant that it was set up as ("" for any other) -> method as tables call it; a policy that is not named
-here is its own method."""
-
-_WORDS = {"true": "yes", "false": "no"}
-_OBJECTIVES = ("pre_fore", "pre_inv")
 _SCRATCH = " (w/o pretrain)"
 
 
@@ -55,13 +40,13 @@ class Arm:
         with neither loss is no pre-training, and without pre-training there are no losses of it. What contradicts this
         is left as it stands, so that it equals no row of the paper.
         """
-        given = {key: _value(key, value) for key, value in attributes.items() if value.strip()}
+        given = {key: usual(key, value) for key, value in attributes.items() if value.strip()}
         if given.get("pretrained") == "no":
-            given = {**dict.fromkeys(_OBJECTIVES, "no"), **given}
-        if all(given.get(key) == "no" for key in _OBJECTIVES):
+            given = {**dict.fromkeys(PRE_TRAINING, "no"), **given}
+        if all(given.get(key) == "no" for key in PRE_TRAINING):
             given = {"pretrained": "no", **given}
             if given["pretrained"] == "no":
-                given = {key: value for key, value in given.items() if key not in _OBJECTIVES}
+                given = {key: value for key, value in given.items() if key not in PRE_TRAINING}
         return cls(tuple(sorted((key, value) for key, value in given.items() if DEFAULTS.get(key) != value)))
 
     def __getitem__(self, key: str) -> str:
@@ -84,8 +69,8 @@ class Arm:
 
 
 def arm_of_run(manifest: Manifest) -> Arm:
-    """The row that a run belongs to: what the policy says of itself, overridden by the run's own attributes."""
-    return Arm.of({"method": default_method(manifest), **manifest.arm})
+    """The row that a run belongs to; its method is the policy's name where neither policy nor run gave one."""
+    return Arm.of(_attributes(manifest))
 
 
 def arm_of_paper(method: str, **attributes: str) -> Arm:
@@ -95,31 +80,31 @@ def arm_of_paper(method: str, **attributes: str) -> Arm:
     return Arm.of({"method": method, **attributes})
 
 
-def default_method(manifest: Manifest) -> str:
-    """The method that a run's policy is, unless the run says otherwise."""
-    policy = manifest.policy
-    names = METHODS.get(policy.name, {"": policy.name})
-    return names.get(policy.settings.get("variant", ""), names[""])
-
-
 def policy_of(method: str) -> str | None:
-    """The policy that is `method` by default; None where none is known."""
-    return next((policy for policy, names in METHODS.items() if names[""] == method), None)
+    """The name that a policy plugin of `method` usually has; None where none is known."""
+    return USUAL_POLICIES.get(method)
 
 
 def own_attributes(manifest: Manifest) -> dict[str, str]:
-    """What sets a run's arm apart from its policy's defaults; what a row's name shows."""
+    """What sets a run's arm apart from defaults and is not said by the policy's name; what a row's name shows."""
     arm = arm_of_run(manifest)
-    return arm.options if arm.method == default_method(manifest) else dict(arm.pairs)
+    return arm.options if _bare(arm.method) == _bare(manifest.policy.name) else dict(arm.pairs)
 
 
-def _value(key: str, text: str) -> str:
-    """One value in its usual form."""
-    value = _WORDS.get(text.strip().lower(), text.strip())
-    if DEFAULTS.get(key) in ("yes", "no") and value.lower() in ("yes", "no"):
-        return value.lower()
-    share = re.fullmatch(r"(\d+(?:\.\d+)?) *(%?)", value) if key == "data" else None
-    if share is None:
-        return value
-    number = float(share[1])
-    return f"{number if share[2] or number > 1 else 100 * number:g}%"
+def contradiction_note(manifest: Manifest) -> str:
+    """Why a run's attributes fit no row at all; "" where they are sound.
+
+    Runs are refused with such attributes, but records may be older than that, or written by somebody else.
+    """
+    found = contradictions(_attributes(manifest))
+    return f"No row can have its attributes, so it is compared with none. {' '.join(found)}" if found else ""
+
+
+def _attributes(manifest: Manifest) -> dict[str, str]:
+    """A run's attributes as they were written, its method always among them."""
+    return {"method": manifest.policy.name, **manifest.arm}
+
+
+def _bare(name: str) -> str:
+    """A name's letters and digits, so that "GR-1" and "gr1" are the same."""
+    return "".join(character for character in name.casefold() if character.isalnum())

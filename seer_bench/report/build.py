@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seer_bench._cycles import no_search_for_cycles
 from seer_bench.errors import SeerBenchError, UnknownNameError
 from seer_bench.report.checkpoints import ArmRow, group_arms
 from seer_bench.report.document import plain
 from seer_bench.report.labels import with_distinct_labels
 from seer_bench.report.paper_table import Findings, Source, TableReport
 from seer_bench.report.tables import SOURCES, paper_tables
-from seer_bench.store import RunData, find_runs, read_run
+from seer_bench.store import find_runs, read_manifest, read_run
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,13 @@ def build_report(paths: Sequence[Path], *, policies: Collection[str] = ()) -> Re
     """
     problems: list[str] = []
     found = _find_all(paths, problems)
-    runs: defaultdict[str, list[RunData]] = defaultdict(list)
-    for run in _read_all(found, problems):
-        runs[run.manifest.protocol.table].append(run)
-    counted = {source.key: _count(source, runs[source.key]) for source in SOURCES}
+    groups = _group_all(found, problems)
+    counted = {source.key: _count(source, groups[source.key]) for source in SOURCES}
     unknown = len(found) - sum(part.found for part in counted.values())
     reports = []
     for table in paper_tables():
         parts = [counted[key] for key in table.sources]
-        rows = [row for part in parts for row in part.rows if table.shows(row.arm)]
+        rows = table.own(row for part in parts for row in part.rows)
         everything = (*problems, *(problem for part in parts for problem in part.problems))
         findings = Findings(everything, sum(part.found for part in parts) + unknown, frozenset(policies))
         reports.append(TableReport(table, tuple(rows), table.document(rows, findings)))
@@ -77,29 +76,35 @@ def build_report(paths: Sequence[Path], *, policies: Collection[str] = ()) -> Re
     return Report(tuple(reports), tuple(dict.fromkeys([*map(plain, problems), *all_problems])), len(found))
 
 
-def _count(source: Source[Any], runs: Sequence[RunData]) -> _Counted:
-    """Merge, count and group the runs of one source; whatever cannot be becomes a problem."""
+def _count(source: Source[Any], groups: Collection[Sequence[Path]]) -> _Counted:
+    """Count the runs of one source, each with all of its shards, and make them rows; what cannot be, is a problem."""
     problems: list[str] = []
-    summaries = []
-    shards: defaultdict[str, list[RunData]] = defaultdict(list)
-    for run in runs:
-        problems.extend(run.problems)
-        shards[run.manifest.identity].append(run)
-    for same in shards.values():
-        where = ", ".join(str(run.path) for run in same)
-        try:
-            summary = source.summarise(same)
-        except SeerBenchError as error:
-            problems.append(f"{where}: left out. {error}")
-            continue
-        if summary is None:
-            problems.append(f"{where}: left out, because no {source.unit} has an outcome yet.")
-        else:
-            summaries.append(summary)
+    with no_search_for_cycles():  # one run at a time is in memory: of a run only its summary stays
+        summaries = [summary for paths in groups if (summary := _summarise(source, paths, problems)) is not None]
     rows = group_arms(with_distinct_labels(summaries), source.combine, problems)
     labelled = with_distinct_labels([row.summary for row in rows])
     named = [replace(row, summary=summary) for row, summary in zip(rows, labelled, strict=True)]
-    return _Counted(tuple(sorted(named, key=_order)), tuple(problems), len(runs))
+    return _Counted(tuple(sorted(named, key=_order)), tuple(problems), sum(map(len, groups)))
+
+
+def _summarise(source: Source[Any], paths: Sequence[Path], problems: list[str]) -> Any:
+    """Read and merge the shards of one run and count; None, and a problem more, where that cannot be done."""
+    runs = []
+    for path in paths:
+        try:
+            runs.append(read_run(path))
+            problems.extend(runs[-1].problems)
+        except SeerBenchError as error:
+            problems.append(f"{path}: left out. {error}")
+    where = ", ".join(str(run.path) for run in runs)
+    try:
+        summary = source.summarise(runs) if runs else None
+    except SeerBenchError as error:
+        problems.append(f"{where}: left out. {error}")
+        return None
+    if runs and summary is None:
+        problems.append(f"{where}: left out, because no {source.unit} has an outcome yet.")
+    return summary
 
 
 def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
@@ -118,23 +123,25 @@ def _find_all(paths: Sequence[Path], problems: list[str]) -> list[Path]:
     return sorted(found.values())
 
 
-def _read_all(found: Sequence[Path], problems: list[str]) -> Iterator[RunData]:
-    """Every readable run of a protocol that one of the tables is about; `problems` takes the others."""
+def _group_all(found: Sequence[Path], problems: list[str]) -> defaultdict[str, Collection[Sequence[Path]]]:
+    """By the key of their table, the directories of every run with a readable manifest; `problems` takes the others."""
     known = [source.key for source in SOURCES]
+    groups: defaultdict[str, defaultdict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in found:
         try:
-            run = read_run(path)
+            manifest = read_manifest(path)
         except SeerBenchError as error:
             problems.append(f"{path}: left out. {error}")
             continue
-        protocol = run.manifest.protocol
+        protocol = manifest.protocol
         if protocol.table in known:
-            yield run
+            groups[protocol.table][manifest.identity].append(path)
         else:
             problems.append(
                 f"{path}: left out, because {protocol.name} belongs to '{protocol.table}', and the tables are "
                 f"{', '.join(known)}."
             )
+    return defaultdict(list, {key: list(runs.values()) for key, runs in groups.items()})
 
 
 def _order(row: ArmRow[Any]) -> tuple[bool, str, str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from seer_bench.errors import DamagedRecordError, UsageError
+from seer_bench.errors import DamagedRecordError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.report.checkpoints import Choice, choose, joint_rate, merged
-from seer_bench.report.counts import Estimate, RunSummary, count_run, estimate_rate, scored
+from seer_bench.report.counts import Estimate, RunSummary, count_run, declared, estimate_rate
 from seer_bench.stats import bootstrap_mean, chain_rates, rate_bounds
 from seer_bench.store import RunData, merge_runs
 
@@ -50,15 +50,13 @@ def summarise(runs: Sequence[RunData]) -> ChainSummary | None:
         UsageError: the protocol declares no chains.
     """
     run = merge_runs(runs, allow_mixed=True)
-    protocol = run.manifest.protocol
-    length, planned = protocol.chain_length, _chains(protocol)
-    results = scored(run.results.values())
-    if not results:
-        return None
-    if longest := next((r for r in results if r.solved > length), None):
-        raise DamagedRecordError(f"{longest.unit_id} solved {longest.solved} subtasks of a chain of {length}.")
+    length, planned = _shape(run.manifest.protocol)
     counts = count_run(run, [run.path for run in runs], planned=planned)
-    solved = [result.solved for result in results]
+    if not counts.n:
+        return None
+    solved = list(counts.scores.values())
+    if longest := next((unit for unit, count in counts.scores.items() if count > length), None):
+        raise DamagedRecordError(f"{longest} solved {counts.scores[longest]} subtasks of a chain of {length}.")
     bounds = rate_bounds(successes=sum(solved), n=counts.n * length, errors=counts.errors * length)
     return ChainSummary(
         **vars(counts),
@@ -89,9 +87,7 @@ def combine(runs: Sequence[ChainSummary]) -> tuple[ChainSummary, Choice]:
     return row, choice
 
 
-def _chains(protocol: EvaluationProtocol) -> int:
-    """Chains in the protocol."""
-    chain = protocol.settings.get("chain")
-    if not isinstance(chain, Mapping) or not {"length", "count"} <= chain.keys():
-        raise UsageError(f"{protocol.name} declares no chain.length and chain.count, which a table of chains needs.")
-    return int(chain["count"])
+def _shape(protocol: EvaluationProtocol) -> tuple[int, int]:
+    """Subtasks of a chain, and chains of the protocol."""
+    length, count = declared(protocol, "chain", "length", "count")
+    return length, count

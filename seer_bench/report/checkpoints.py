@@ -62,19 +62,19 @@ def group_arms(
     problems: list[str],
 ) -> list[ArmRow[Summary]]:
     """Runs that differ in their checkpoints alone become one row; `problems` takes those that cannot."""
-    groups: dict[str, list[Summary]] = {}
+    groups: dict[str, dict[str | None, Summary]] = {}
     for summary in sorted(summaries, key=lambda s: (s.label, s.paths)):
         manifest, arm = summary.manifest, arm_of_run(summary.manifest)
-        same = groups.setdefault(replace(manifest, checkpoint=None, arm=dict(arm.pairs)).identity, [])
-        if twin := next((other for other in same if _weights(other) == _weights(summary)), None):
+        same = groups.setdefault(replace(manifest, checkpoint=None, arm=dict(arm.pairs)).identity, {})
+        weights = None if manifest.checkpoint is None else manifest.checkpoint.sha256
+        if (twin := same.setdefault(weights, summary)) is not summary:
             problems.append(
                 f"{summary.paths[0]}: left out. It is the same checkpoint and arm as {twin.paths[0]}, where the arm is "
                 "written otherwise; report one of the two."
             )
-            continue
-        same.append(summary)
     rows = []
-    for runs in groups.values():
+    for by_weights in groups.values():
+        runs = list(by_weights.values())
         arm = arm_of_run(runs[0].manifest)
         if len(runs) == 1:
             rows.append(ArmRow(arm, runs[0], tuple(runs), None))
@@ -141,9 +141,3 @@ def merged(runs: Sequence[Summary], choice: Choice, **fields: Any) -> Summary:
         scores={},
         **fields,
     )
-
-
-def _weights(summary: RunSummary) -> str | None:
-    """What makes two checkpoints the same one."""
-    checkpoint = summary.manifest.checkpoint
-    return None if checkpoint is None else checkpoint.sha256

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from seer_bench.report import records
+from seer_bench.report.arms import contradiction_note
 from seer_bench.report.checkpoints import ArmRow
 from seer_bench.report.comparison import Line, Measure, PrintedRow, best_values, compare
 from seer_bench.report.counts import Estimate, RunSummary
@@ -16,6 +17,7 @@ from seer_bench.report.document import (
     Cell,
     Column,
     Document,
+    Drawn,
     Notes,
     Row,
     Table,
@@ -25,7 +27,7 @@ from seer_bench.report.document import (
 )
 from seer_bench.report.missing import Wanted, missing_hints
 from seer_bench.report.paper_table import Findings, PaperTable
-from seer_bench.report.verdict import Verdict
+from seer_bench.report.verdict import FEW, NO_ROW, Verdict
 from seer_bench.report.wording import checkpoint_note, checkpoint_table, error_table, hints
 
 LEGEND = (
@@ -85,16 +87,7 @@ class ComparedTable(PaperTable):
         runs = [run for row in rows for run in row.runs]
         if runs:
             tables.append(error_table(runs, self.unit))
-        wanted = [
-            Wanted(self.row_name(line.printed), line.printed.arm, self.benchmark, self.protocol)
-            for line in (group[0] for group in groups)
-            if line.row is None and line.printed and not line.filled
-        ]
-        missing = missing_hints(wanted, findings.policies)
-        if runs or self.first:
-            missing = [*hints(self.number, runs, self.unit, found=findings.found, first=self.first or ""), *missing]
-        else:
-            missing[0] = f"{self.number}: no run fills a row yet. {missing[0]}"
+        missing = self.missing(groups, rows, findings)
         compared = any(verdict.word in ("agrees", "differs") for g in groups for line in g for verdict in line.verdicts)
         return Document(
             number=self.number,
@@ -105,6 +98,19 @@ class ComparedTable(PaperTable):
             problems=tuple(plain(problem) for problem in findings.problems),
             hints=tuple(plain(hint) for hint in missing),
         )
+
+    def missing(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], findings: Findings) -> list[str]:
+        """What is missing, each with the command that fills it; the first says most."""
+        wanted = [
+            Wanted(self.row_name(line.printed), line.printed.arm, self.benchmark, self.protocol)
+            for line in (group[0] for group in groups)
+            if line.row is None and line.printed and not line.filled
+        ]
+        texts = missing_hints(wanted, findings.policies)
+        runs = [run for row in rows for run in row.runs]
+        if runs or self.first:
+            return [*hints(self.number, runs, self.unit, found=findings.found, first=self.first or ""), *texts]
+        return [f"{self.number}: no run fills a row yet. {texts[0]}", *texts[1:]]
 
     def row_name(self, printed: PrintedRow) -> str:
         """How a row of the paper is called outside its table."""
@@ -172,7 +178,9 @@ class ComparedTable(PaperTable):
                 summary = line.row.summary
                 more = self.extra_columns(summary)
                 extra = list(more)
-                lines.append({**self._csv_line(line, line.row), **more, "notes": " ".join(self._row_notes(line.row))})
+                lines.append(
+                    {**self._csv_line(line, line.row), **more, "notes": " ".join(self._line_notes(line, line.row))}
+                )
         suffixes = ("", "_low", "_high", "_difference", "_verdict")
         values_columns = [f"{m.name}{suffix}" for m in self.measures for suffix in suffixes]
         head = ["method", "paper_row", "protocol", "checkpoints", "selected", *values_columns]
@@ -216,20 +224,26 @@ class ComparedTable(PaperTable):
             "values": self._by_name(compared),
             "checkpoints": [run.label for run in row.runs],
             "selection": records.choice_record(row),
-            "notes": list(self._row_notes(row)),
+            "notes": list(self._line_notes(line, row)),
         }
 
-    def _row_notes(self, row: ArmRow[Any]) -> tuple[str, ...]:
-        """The notes of one row of ours."""
-        choice = checkpoint_note(row, self.measures[-1], self.unit)
-        return (*([choice] if choice else []), *self.run_notes(row.summary))
+    def _line_notes(self, line: Line, row: ArmRow[Any]) -> tuple[str, ...]:
+        """The notes of one row of ours, which is that of `line`."""
+        texts = [self.choice_note(row), contradiction_note(row.summary.manifest), *self.run_notes(row.summary)]
+        # What else stands in the way of a comparison is among the notes of the run.
+        texts += [f"Not comparable: {why}." for why in (NO_ROW, FEW) if why in line.verdicts[-1].reason]
+        return tuple(plain(text) for text in texts if text)
+
+    def choice_note(self, row: ArmRow[Any]) -> str:
+        """How many checkpoints a row stands for, and what choosing them was worth; "" where it has none."""
+        return checkpoint_note(row, self.measures[-1], self.unit)
 
     def _name(self, line: Line, notes: Notes | None) -> Cell:
         """The first cell."""
         if notes is None:
             return Cell(line.label)
         if line.row is not None:
-            return Cell(line.label, notes=notes.number(self._row_notes(line.row)))
+            return Cell(line.label, notes=notes.number(self._line_notes(line, line.row)))
         return Cell(line.label, notes=notes.number((*self.notes, *(line.printed.notes if line.printed else ()))))
 
     def _value(self, line: Line, column: int, best: Sequence[float | None]) -> Cell:
@@ -237,7 +251,8 @@ class ComparedTable(PaperTable):
         measure, value = self.measures[column], line.value(column, self.measures)
         top = value is not None and line.comparable and round(value, measure.digits) == best[column]
         if line.row is None:
-            return Cell("n/a" if value is None else f"{value:.{measure.digits}f}", best=top)
+            shown = None if value is None else Drawn(printed=value, top=_top(measure))
+            return Cell("n/a" if value is None else f"{value:.{measure.digits}f}", best=top, drawn=shown)
         estimate, counts = line.estimates[column], self.counts(line.row.summary)[column]
         if estimate is None or value is None:
             return Cell(ABSENT, counts=counts)
@@ -250,6 +265,7 @@ class ComparedTable(PaperTable):
             verdict=verdict.word if told else "",
             difference=signed(verdict.difference, measure.digits) if told and verdict.difference is not None else "",
             best=top,
+            drawn=_drawn(line, column, measure),
         )
 
     def _pairs(self, values: Sequence[Any]) -> list[tuple[Any, Measure]]:
@@ -277,6 +293,21 @@ def _verdict(line: Line, measure: Measure) -> Cell:
     if verdict.difference is None or verdict.word == "not comparable":
         return Cell(verdict.word)
     return Cell(f"{verdict.word} ({signed(verdict.difference, measure.digits)})")
+
+
+def _top(measure: Measure) -> float | None:
+    """The highest value that a measure can have, in the unit of the print, where all measures of its kind share it."""
+    return measure.scale if measure.scale == 100 else None
+
+
+def _drawn(line: Line, column: int, measure: Measure) -> Drawn | None:
+    """The numbers behind a cell of ours; the paper's only where the two compare."""
+    estimate, verdict = line.estimates[column], line.verdicts[column]
+    if estimate is None:
+        return None
+    printed = line.printed.values[column] if line.printed and verdict.word in ("agrees", "differs") else None
+    low, high = (None if end is None else measure.scale * end for end in (estimate.low, estimate.high))
+    return Drawn(measure.scale * estimate.value, low, high, printed, _top(measure))
 
 
 def _unscaled(value: float | None, measure: Measure) -> float | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seer_bench.contracts import UnitResult
+from seer_bench.errors import UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.report.arms import own_attributes
 from seer_bench.report.document import plain
@@ -75,6 +77,11 @@ class RunSummary:
         """Every unit of the protocol has an outcome."""
         return self.n == self.planned
 
+    @property
+    def unlike_paper(self) -> tuple[str, ...]:
+        """Why the run's settings do not compare with the paper's, beyond what its protocol says of itself."""
+        return ()
+
 
 def scored(results: Iterable[UnitResult]) -> list[UnitResult]:
     """Those with an outcome, by unit."""
@@ -91,38 +98,57 @@ def count_run(run: RunData, paths: Sequence[Path], *, planned: int) -> RunSummar
     """Count what every kind of run has.
 
     Args:
-        run: the merged run, with at least one outcome.
+        run: the merged run.
         paths: the directories that it was merged from.
         planned: units of the protocol.
     """
     results = scored(run.results.values())
+    scores, tasks = _scores_and_tasks(results)
     return RunSummary(
         label=base_label(run.manifest),
         manifest=run.manifest,
         paths=tuple(sorted(paths)),
         n=len(results),
         planned=planned,
-        tasks=score_tasks(results),
+        tasks=tasks,
         errors=len(run.results) - len(results),
         policy_errors=sum(r.error is not None and r.error.kind == "policy_error" for r in results),
         actions_out_of_range=sum(r.actions_out_of_range for r in results),
         mixed=_mixed(run),
-        scores={result.unit_id: result.solved for result in results},
+        scores=scores,
     )
 
 
 def score_tasks(results: Iterable[UnitResult]) -> tuple[TaskScore, ...]:
     """Successes and attempts of every task that was tried, by name."""
-    attempts: Counter[str] = Counter()
-    successes: Counter[str] = Counter()
+    return _scores_and_tasks(results)[1]
+
+
+def _scores_and_tasks(results: Iterable[UnitResult]) -> tuple[dict[str, int], tuple[TaskScore, ...]]:
+    """Solved subtasks by unit, and the score of every task, in one pass."""
+    scores = {}
+    tallies: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for result in results:
+        solved = 0
         for subtask in result.subtasks:
-            attempts[subtask.task] += 1
-            successes[subtask.task] += subtask.success
-    return tuple(
-        TaskScore(task, successes[task], attempts[task], estimate_rate(successes[task], attempts[task]))
-        for task in sorted(attempts)
+            tallies[subtask.task][subtask.success] += 1
+            solved += subtask.success
+        scores[result.unit_id] = solved
+    tasks = tuple(
+        TaskScore(task, solved, failed + solved, estimate_rate(solved, failed + solved))
+        for task, (failed, solved) in sorted(tallies.items())
     )
+    return scores, tasks
+
+
+def declared(protocol: EvaluationProtocol, block: str, *keys: str) -> list[int]:
+    """Numbers of a block of the protocol's settings, e.g. chain.length; raises UsageError unless all are at least 1."""
+    values = protocol.settings.get(block)
+    numbers: list[Any] = [values.get(key) if isinstance(values, Mapping) else None for key in keys]
+    if not all(type(number) is int and number >= 1 for number in numbers):
+        names = " and ".join(f"{block}.{key}" for key in keys)
+        raise UsageError(f"{protocol.name} declares no {names}, at least 1 each, which its table needs.")
+    return numbers
 
 
 def base_label(manifest: Manifest) -> str:

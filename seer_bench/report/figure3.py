@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
+from seer_bench.arms import contradictions
 from seer_bench.report import records
 from seer_bench.report.arms import Arm, arm_of_paper
 from seer_bench.report.checkpoints import ArmRow
@@ -108,22 +109,34 @@ class DataEfficiencyFigure(PaperTable):
         columns = ["label", "benchmark", "series", "fraction", "protocol", "n", "value", "low", "high", "obstacles"]
         return {"": records.csv_text(columns, [{k: line.get(k) for k in columns} for line in lines])}
 
+    def own(self, rows: Iterable[ArmRow[Any]]) -> list[ArmRow[Any]]:
+        """Those of the family with a share of the data that can be."""
+        return [row for row in super().own(rows) if not contradictions({"data": row.arm["data"]})]
+
     def _table(self, panel: Panel, rows: Sequence[ArmRow[Any]], notes: Notes) -> Table:
-        """One panel: a line a series of the paper, followed by ours."""
+        """One panel: a line a series of the paper, followed by ours; shares that the paper does not have count too."""
+        mine = [row for row in rows if _panel(row) is panel]
+        fractions = sorted({*self.paper.fractions, *(float(row.arm["data"].rstrip("%")) / 100 for row in mine)})
         columns = (
             Column("Series", align="left"),
-            *(Column(_percent(fraction)) for fraction in self.paper.fractions),
+            *(Column(_percent(fraction)) for fraction in fractions),
             Column("Protocol", align="left", fold=True),
         )
         marks = notes.number([_POINT, *audit_notes(KEY, None), *self._statements(panel, rows)])
         groups = []
         for series in self.paper.series:
-            lines: list[Row] = [(Cell(series, notes=marks), *(Cell("n/a") for _ in self.paper.fractions), Cell(ABSENT))]
-            ours = [row for row in rows if _panel(row) is panel and _series(row) == series]
+            lines: list[Row] = [
+                (
+                    Cell(series, notes=marks),
+                    *(Cell("n/a" if f in self.paper.fractions else ABSENT) for f in fractions),
+                    Cell(ABSENT),
+                )
+            ]
+            ours = [row for row in mine if _series(row) == series]
             protocols = dict.fromkeys([panel.protocol, *(row.summary.protocol.name for row in ours)])
             for protocol in protocols:
-                mine = [row for row in ours if row.summary.protocol.name == protocol]
-                lines += _lines(mine, self.paper.fractions, protocol, panel.measure, notes)
+                same = [row for row in ours if row.summary.protocol.name == protocol]
+                lines += _lines(same, fractions, protocol, panel.measure, notes)
             groups.append(tuple(lines))
         return Table(panel.title, columns, tuple(groups))
 
@@ -170,16 +183,20 @@ class DataEfficiencyFigure(PaperTable):
         return _estimate(found[0]) if len(found) == 1 else None
 
     def _wanted(self, rows: Sequence[ArmRow[Any]]) -> list[Wanted]:
-        """The points without a run."""
+        """The points without a run, together where they differ in the share of the data alone."""
         wanted = []
         for panel in PANELS:
             held = {row.arm for row in rows if row.summary.protocol.name == panel.protocol}
             for series in self.paper.series:
-                for fraction in self.paper.fractions:
-                    arm = arm_of_paper(series, data=_percent(fraction))
-                    if arm not in held:
-                        label = f"{series} on {panel.benchmark} with {_percent(fraction)} of the data"
-                        wanted.append(Wanted(label, arm, panel.benchmark, panel.protocol))
+                arms = {
+                    _percent(fraction): arm_of_paper(series, data=_percent(fraction))
+                    for fraction in self.paper.fractions
+                }
+                shares = [share for share, arm in arms.items() if arm not in held]
+                if shares:
+                    others = tuple(f"data={share}" for share in shares[1:])
+                    label = f"{series} on {panel.benchmark} with {', '.join(shares)} of the data"
+                    wanted.append(Wanted(label, arms[shares[0]], panel.benchmark, panel.protocol, others))
         return wanted
 
     def _point(self, row: ArmRow[Any]) -> dict[str, Any]:
@@ -219,7 +236,7 @@ def _cell(row: ArmRow[Any] | None, measure: Measure, notes: Notes) -> Cell:
     remarks = [checkpoint_note(row, measure, "unit"), *(f"Not comparable: {why}." for why in obstacles(row.summary))]
     ends = interval(estimate.low, estimate.high, digits=measure.interval_digits, scale=measure.scale)
     value = f"{measure.scale * estimate.value:.{measure.digits}f}"
-    return Cell(value, ends, f"n = {row.summary.n}", notes.number(remark for remark in remarks if remark))
+    return Cell(value, ends, f"n={row.summary.n}", notes.number(remark for remark in remarks if remark))
 
 
 def _panel(row: ArmRow[Any]) -> Panel:

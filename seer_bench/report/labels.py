@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from seer_bench.report.counts import RunSummary, pairs
+from seer_bench.report.arms import arm_of_run
+from seer_bench.report.counts import RunSummary
 from seer_bench.report.document import plain
 from seer_bench.store import Manifest
 
@@ -31,24 +32,37 @@ def _told_apart(group: Sequence[Summary]) -> list[Summary]:
     if len(group) == 1:
         return list(group)
     traits = [_traits(summary.manifest) for summary in group]
-    varying = [i for i in range(len(traits[0])) if len({row[i] for row in traits}) > 1]
+    names = dict.fromkeys(name for row in traits for name in row)
+    varying = [name for name in names if len({row.get(name) for row in traits}) > 1]
     if not varying:
         return list(group)
     return [
-        replace(summary, label=plain(f"{summary.label} ({', '.join(row[i] for i in varying)})"))
+        replace(summary, label=plain(f"{summary.label} ({', '.join(_worded(row, varying))})"))
         for summary, row in zip(group, traits, strict=True)
     ]
 
 
-def _traits(manifest: Manifest) -> tuple[str, ...]:
-    """All that can tell two runs of one label apart, worded."""
-    checkpoint = manifest.checkpoint.sha256[:8] if manifest.checkpoint else "none"
-    return (
-        f"seed {manifest.seed}",
-        f"checkpoint {checkpoint}",
-        f"options {pairs(manifest.policy.options) or 'none'}",
-        f"{manifest.policy.distribution} {manifest.policy.version}",
-        f"chunk {manifest.policy.chunk}",
-        f"{manifest.backend} simulator",
-        f"protocol {manifest.protocol.fingerprint[:8]}",
-    )
+def _worded(traits: dict[str, str], names: Sequence[str]) -> list[str]:
+    """Some traits in words; one that a run lacks is said to be missing."""
+    return [traits.get(name, f"no {name}") for name in names]
+
+
+def _traits(manifest: Manifest) -> dict[str, str]:
+    """All that can tell two runs of one label apart, by name, in words."""
+    policy = manifest.policy
+    return {
+        "seed": f"seed {manifest.seed}",
+        "checkpoint": f"checkpoint {manifest.checkpoint.sha256[:8] if manifest.checkpoint else 'none'}",
+        **{key: f"{key}={value}" for key, value in sorted(policy.options.items())},
+        **{f"setting {key}": f"{key} {value}" for key, value in sorted(policy.settings.items())},
+        "version": f"{policy.distribution} {policy.version}",
+        "chunk": f"chunk {policy.chunk}",
+        "batch": f"batch {policy.batch}",
+        "threads": f"{policy.threads} threads",
+        "fast": "fast" if policy.fast else "not fast",
+        "privileged": "privileged" if policy.privileged else "not privileged",
+        "backend": f"{manifest.backend} simulator",
+        "protocol": f"protocol {manifest.protocol.fingerprint[:8]}",
+        # A label leaves out a method that only spells the policy's name.
+        "method": f"method={arm_of_run(manifest).method}",
+    }

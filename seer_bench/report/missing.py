@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from seer_bench.report.arms import Arm, policy_of
@@ -19,6 +19,8 @@ class Wanted:
     """Whose run fills it."""
     protocol: str
     """The protocol whose results compare with the paper's."""
+    others: tuple[str, ...] = ()
+    """Attributes "key=value" of further rows without a run that differ from this one in that attribute alone."""
 
 
 def fill(wanted: Wanted, policy: str) -> str:
@@ -42,7 +44,8 @@ def missing_hints(wanted: Iterable[Wanted], policies: Collection[str]) -> list[s
         elif policy not in policies:
             absent[row.label] = policy
         else:
-            hints.append(f"{row.label}: not run. Fill it with: {fill(row, policy)}")
+            first, rest = ("it", "") if not row.others else ("the first", f"; the others with {_either(row.others)}")
+            hints.append(f"{row.label}: not run. Fill {first} with: {fill(row, policy)}{rest}")
     installed = f"installed are: {', '.join(sorted(policies))}" if policies else "none is"
     if absent:
         hints.append(f"{_listed(absent)}: not run. Policies not installed: {_listed(absent.values())} ({installed}).")
@@ -52,6 +55,11 @@ def missing_hints(wanted: Iterable[Wanted], policies: Collection[str]) -> list[s
             "--arm method=... names the method as the table does."
         )
     return hints
+
+
+def _either(texts: Sequence[str]) -> str:
+    """The texts as a choice."""
+    return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def _listed(labels: Iterable[str]) -> str:

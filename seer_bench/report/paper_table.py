@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -70,6 +70,10 @@ class PaperTable(ABC):
         if any(arm[key] != value for key, value in self.family.items()):
             return False
         return self.varied is None or arm.varies_only({*self.varied, *self.family})
+
+    def own(self, rows: Iterable[ArmRow[Any]]) -> list[ArmRow[Any]]:
+        """Those of some rows that belong here, as they are shown here."""
+        return [row for row in rows if self.shows(row.arm)]
 
     @abstractmethod
     def document(self, rows: Sequence[ArmRow[Any]], findings: Findings) -> Document:

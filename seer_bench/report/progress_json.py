@@ -8,6 +8,12 @@
      "remaining_seconds": s or null, "split": {part: fraction}, "workers": {number: unit}}
     {"event": "closed", ...}    as "progress", without the workers
 
+Where a command plays several checkpoints, each begins with
+
+    {"event": "checkpoint", "number": k, "of": N, "name": NAME, "out": RUN DIRECTORY}
+
+and one that cannot be evaluated ends at once with {"event": "refused", "name": NAME, "reason": TEXT}.
+
 Lines may gain keys; the version changes when one loses its meaning.
 """
 
@@ -16,6 +22,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from seer_bench.contracts import Unit, UnitResult
@@ -42,6 +49,14 @@ class JsonMonitor:
         self._tally = Tally(protocol.chain_length, total, recorded, self._clock)
         self._told_at = self._clock()
         self._write({"schema": SCHEMA, "event": "started", "protocol": protocol.name, **self._counts()})
+
+    def checkpoint(self, number: int, of: int, name: str, out: Path) -> None:
+        """Write which of several checkpoints comes next."""
+        self._write({"event": "checkpoint", "number": number, "of": of, "name": name, "out": str(out)})
+
+    def refused(self, name: str, reason: str) -> None:
+        """Write that a checkpoint cannot be evaluated."""
+        self._write({"event": "refused", "name": name, "reason": reason})
 
     def stepped(self, steps: int) -> None:
         """Count control steps."""

@@ -1,8 +1,8 @@
 """A report for machines: JSON and CSV, numbers unrounded, rates as fractions.
 
-The JSON tree of one table, schema "seer-bench/table/2":
+The JSON tree of one table, schema "seer-bench/table/3":
 
-    schema      "seer-bench/table/2"
+    schema      "seer-bench/table/3"
     table       key of the paper's table or figure, e.g. "table2"
     notes       remarks on the paper's rows
     paper       one element a row of the paper:
@@ -17,25 +17,36 @@ The JSON tree of one table, schema "seer-bench/table/2":
                   selection is null for one checkpoint, else
                   {made, chosen: [labels], of, selected: {value, low, high}, unselected: {value, low, high}, optimism}
     runs        one element a run of ours, i.e. a checkpoint:
-                  {label, policy: {name, version, privileged, fast, options}, checkpoint: {name, sha256} or null,
-                   arm, seed, backend, protocol: {name, fingerprint, comparable}, paths,
-                   n, planned, complete,
+                  {label, policy: {name, version, privileged, fast, options, settings, chunk, batch, threads},
+                   checkpoint: {name, sha256} or null, arm, seed, backend,
+                   protocol: {name, fingerprint, comparable}, paths, n, planned, complete,
                    tasks: [{task, successes, attempts, rate: {value, low, high}}],      95 % Wilson
                    errors, policy_errors, actions_out_of_range, mixed, notes,
                    values: {measure: {value, low, high} or null}}
                   and what else the table knows:
                    table 2, 3a, 3b: average_length_if_errors_failed, average_length_if_errors_solved
                    table 1:         successes, tasks_planned, solved_if_errors_failed, solved_if_errors_solved
+                   table 4:         aggregation, cases, planned_cases; here "tasks" are about trials where aggregation
+                                    is "mean", else about cases, and their intervals know of the cases
     measures    [{name, heading, scale}], the columns; a value times scale has the unit of the paper's print
-                  of chains: rate_1 ... rate_5, average_length; of tasks: one a task, named as records hold it, average
+                  of chains: rate_1 ... rate_5, average_length; of tasks: one a task, named as records hold it, average;
+                  of the real robot: ID_success and ID_score of each task, average_score, average_success
+    published   tables 1 and 2: results of other policies in print, a list of groups. Each is one evaluation protocol,
+                and values of two groups, or of a group and of ours, are not to be ranked in one list:
+                  {group, summary, protocols: [ours that play it], ranked: false where units or steps are not known,
+                   rows: [{method, values: {measure: number or null}, checkpoints, source: {title, where, table},
+                           verified, seen, notes}]}
     problems    what could not be reported, one sentence each
     hints       what is missing, each with the command that fills it
 
-Table 4, Figure 3 and Figure 5 have notes, paper, arms, runs, problems and hints too. Their elements of "paper" are:
-Table 4 {method, demos, tasks: {id: {success, score}}, average: {success, score}, notes}, Figure 3 {benchmark, series,
-fraction, value: null} and beside "paper" the "statements" about them, Figure 5 {task, disturbance, value: null}.
+Figure 3 and Figure 5 have notes, paper, arms, runs, problems and hints too. Elements of "paper" are: Figure 3
+{benchmark, series, fraction, value: null}, and beside "paper" the "statements" about them; Figure 5 {task, disturbance,
+value: null}. Elements of "arms" are: Figure 3 {label, arm, benchmark, series, fraction, protocol, n, estimate: {value,
+low, high} or null, obstacles}; Figure 5 {label, arm, protocol, n, planned, complete, obstacles, aggregation,
+checkpoints, selection, notes, tasks: [{task, of, disturbance, cases, planned_cases, trials, success, score,
+undisturbed_success}]} with estimates in the last three. The runs of Figure 3 are labels; tables 1 and 2 hold the rest.
 
-The tree of a report, schema "seer-bench/report/3": {schema, tables: {key: tree of the table}, problems}.
+The tree of a report, schema "seer-bench/report/4": {schema, tables: {key: tree of the table}, problems}.
 """
 
 from __future__ import annotations
@@ -51,8 +62,8 @@ from seer_bench.report.counts import Estimate, RunSummary
 from seer_bench.report.document import plain
 from seer_bench.report.paper_table import TableReport
 
-SCHEMA = "seer-bench/report/3"
-TABLE_SCHEMA = "seer-bench/table/2"
+SCHEMA = "seer-bench/report/4"
+TABLE_SCHEMA = "seer-bench/table/3"
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -106,6 +117,10 @@ def run_record(summary: RunSummary, notes: Sequence[str]) -> dict[str, Any]:
             "privileged": manifest.policy.privileged,
             "fast": manifest.policy.fast,
             "options": dict(manifest.policy.options),
+            "settings": dict(manifest.policy.settings),
+            "chunk": manifest.policy.chunk,
+            "batch": manifest.policy.batch,
+            "threads": manifest.policy.threads,
         },
         "checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256} if checkpoint else None,
         "arm": dict(manifest.arm),

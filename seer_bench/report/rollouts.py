@@ -10,7 +10,7 @@ import numpy as np
 from seer_bench.errors import DamagedRecordError, UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.report.checkpoints import Choice, choose, common_units, joint_rate, merged
-from seer_bench.report.counts import Estimate, RunSummary, TaskScore, count_run, scored
+from seer_bench.report.counts import Estimate, RunSummary, TaskScore, count_run, declared, scored
 from seer_bench.stats import rate_bounds, stratified_mean
 from seer_bench.store import RunData, merge_runs
 
@@ -100,7 +100,5 @@ def combine(runs: Sequence[RolloutSummary]) -> tuple[RolloutSummary, Choice]:
 
 def _shape(protocol: EvaluationProtocol) -> tuple[int, int]:
     """Tasks of the protocol, and rollouts of each."""
-    trials = protocol.settings.get("trials")
-    if not isinstance(trials, Mapping) or not {"tasks", "per_task"} <= trials.keys():
-        raise UsageError(f"{protocol.name} declares no trials.tasks and trials.per_task, which a table of tasks needs.")
-    return int(trials["tasks"]), int(trials["per_task"])
+    tasks, rollouts = declared(protocol, "trials", "tasks", "per_task")
+    return tasks, rollouts

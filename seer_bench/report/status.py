@@ -15,7 +15,8 @@ from seer_bench.contracts import UnitResult
 from seer_bench.errors import StoreError
 from seer_bench.report.counts import base_label, scored
 from seer_bench.report.document import counted, plain
-from seer_bench.report.tally import duration, score_facts, task_lines
+from seer_bench.report.score_lines import score_lines
+from seer_bench.report.tally import duration
 from seer_bench.store import RunData, Session, find_runs, is_being_written, merge_runs, read_run
 
 
@@ -151,9 +152,7 @@ def status_lines(group: Sequence[RunStatus], *, now: float) -> list[str]:
     if len(group) > 1:
         lines.append(f"  together: {counted(len(results), 'unit')} done")
     if results:
-        length = manifest.protocol.chain_length
-        lines += [f"  {name} {value}" for name, value in score_facts(results, length)]
-        lines += [f"    {line}" for line in task_lines(results, length)]
+        lines += [f"  {line}" for line in score_lines(manifest.protocol, results)]
     return lines
 
 

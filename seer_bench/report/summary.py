@@ -10,26 +10,27 @@ from rich.text import Text
 
 from seer_bench.report.counts import base_label, scored
 from seer_bench.report.document import counted, plain
-from seer_bench.report.tally import score_facts, task_lines
+from seer_bench.report.score_lines import score_lines
 from seer_bench.store import RunData, read_run
 
 
-def print_summary(path: Path, console: Console, *, interrupted: bool = False) -> None:
+def print_summary(path: Path, console: Console, *, interrupted: bool = False, steps: bool = True) -> None:
     """Print score, n, errors, where the records are, and what to do next.
 
     Args:
         path: the run directory, which may hold units of earlier sessions too; all of them count.
         console: where to print.
         interrupted: the session was stopped before all of its units were played.
+        steps: also where the records are, and what to do next.
 
     Raises:
         StoreError: the directory cannot be read.
     """
-    for line in summary_lines(read_run(path), interrupted=interrupted):
+    for line in summary_lines(read_run(path), interrupted=interrupted, steps=steps):
         console.print(Text(line), soft_wrap=True)
 
 
-def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
+def summary_lines(run: RunData, *, interrupted: bool = False, steps: bool = True) -> list[str]:
     """The lines of `print_summary`."""
     results = scored(run.results.values())
     errors = len(run.results) - len(results)
@@ -38,9 +39,7 @@ def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
         plain(f"{base_label(run.manifest)} on {run.manifest.protocol.name}: {counted(len(results), 'unit')} scored")
     ]
     if results:
-        length = run.manifest.protocol.chain_length
-        lines += [f"{name} {value}" for name, value in score_facts(results, length)]
-        lines += [f"  {line}" for line in task_lines(results, length)]
+        lines += score_lines(run.manifest.protocol, results)
     if errors:
         lines.append(
             f"{counted(errors, 'unit')} without an outcome: the infrastructure failed; the same command retries"
@@ -54,6 +53,8 @@ def summary_lines(run: RunData, *, interrupted: bool = False) -> list[str]:
         )
     if interrupted:
         lines.append("interrupted; the same command continues")
+    if not steps:
+        return lines
     folder = plain(shlex.quote(str(run.path)))
     lines.append(f"records: {plain(str(run.path))}")
     lines.append(f"next: seer-bench report {folder}")

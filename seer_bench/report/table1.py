@@ -14,8 +14,7 @@ from seer_bench.report.counts import Estimate, TaskScore
 from seer_bench.report.document import Notes, Table, percent, plain
 from seer_bench.report.paper_table import Source
 from seer_bench.report.paper_tables import load_task_table
-from seer_bench.report.reference import load_task_reference
-from seer_bench.report.reference_tables import task_reference_tables
+from seer_bench.report.reference_tables import published_tasks
 from seer_bench.report.rollouts import RolloutSummary
 from seer_bench.report.wording import audit_notes, excluded_note, origin_notes, paper_note, simulation_notes
 from seer_bench.store import RunData
@@ -67,7 +66,7 @@ class TaskTable(ComparedTable):
             )
             for row in paper.rows
         )
-        self._reference = reference
+        self.published = published_tasks(reference, self.measures)
 
     def estimates(self, summary: RolloutSummary) -> Sequence[Estimate | None]:
         """Rates of the tasks, then their mean."""
@@ -115,18 +114,22 @@ class TaskTable(ComparedTable):
             part = range(start, min(start + TASKS_A_TABLE, tasks))
             title = f"Success per task in %, tasks {part.start + 1} to {part.stop} of {tasks}"
             tables.append(self.main_table(title, groups, part, None))
-        published = load_task_reference(self._reference)
-        return [*tables, *task_reference_tables(published, rows, self, notes)]
+        return [*tables, *self.published.tables(rows, self, notes)]
 
     def csv(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, str]:
-        """One line a row of the table, and one line a row and task, the paper's rows among them."""
+        """One line a row of the table, and one line a row and task, and the published results."""
         tasks = [measure.name for measure in self.measures[:-1]]
         printed = [
             {"method": row.label, "protocol": "paper", "task": task, "rate": rate}
             for row in self.printed
             for task, rate in zip(tasks, records.fractions(row.values[:-1]), strict=True)
         ]
-        return {**super().csv(rows), "_tasks": records.tasks_csv([run for row in rows for run in row.runs], printed)}
+        ours = records.tasks_csv([run for row in rows for run in row.runs], printed)
+        return {**super().csv(rows), "_tasks": ours, "_published": self.published.csv()}
+
+    def record(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, Any]:
+        """Also the published results."""
+        return {**super().record(rows), "published": self.published.record()}
 
     def _scores(self, summary: RolloutSummary) -> list[TaskScore | None]:
         """The score of every task, in the order of the columns."""

@@ -16,8 +16,7 @@ from seer_bench.report.counts import Estimate
 from seer_bench.report.document import ABSENT, Cell, Column, Notes, Row, Table, interval, percent, plain
 from seer_bench.report.paper_table import Source
 from seer_bench.report.paper_tables import load_chain_table
-from seer_bench.report.reference import load_chain_reference
-from seer_bench.report.reference_tables import chain_reference_tables
+from seer_bench.report.reference_tables import published_chains
 from seer_bench.report.wording import audit_notes, excluded_note, origin_notes, paper_note, simulation_notes
 from seer_bench.store import RunData
 
@@ -127,12 +126,19 @@ class ChainResults(ChainTable):
         ]
         notes = (paper_note(paper.metric), *audit_notes(key, None))
         super().__init__(key, number, title=paper.title, notes=notes, printed=printed)
-        self._reference = reference
+        self.published = published_chains(reference, self.measures)
 
     def tables(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], notes: Notes) -> list[Table]:
         """Also published results, a table a protocol, with ours of the same protocol below."""
-        published = load_chain_reference(self._reference)
-        return [*super().tables(groups, rows, notes), *chain_reference_tables(published, rows, self, notes)]
+        return [*super().tables(groups, rows, notes), *self.published.tables(rows, self, notes)]
+
+    def record(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, Any]:
+        """Also the published results."""
+        return {**super().record(rows), "published": self.published.record()}
+
+    def csv(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, str]:
+        """Also the published results, in a file of their own."""
+        return {**super().csv(rows), "_published": self.published.csv()}
 
 
 def _task_table(summaries: Sequence[ChainSummary], which: Collection[int]) -> Table:

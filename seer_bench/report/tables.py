@@ -9,12 +9,13 @@ from seer_bench.errors import UnknownNameError
 from seer_bench.report.figure3 import DataEfficiencyFigure
 from seer_bench.report.figure5 import GeneralizationFigure
 from seer_bench.report.paper_table import PaperTable, Source
+from seer_bench.report.real_robot import SOURCE
 from seer_bench.report.table1 import ROLLOUTS, TaskTable
 from seer_bench.report.table2 import CHAINS, ChainResults
 from seer_bench.report.table3 import FINE_TUNING, PRE_TRAINING, AblationTable
 from seer_bench.report.table4 import RealRobot
 
-SOURCES: tuple[Source[Any], ...] = (ROLLOUTS, CHAINS)
+SOURCES: tuple[Source[Any], ...] = (ROLLOUTS, CHAINS, SOURCE)
 """Kinds of runs, by what their protocols name."""
 
 

@@ -12,6 +12,7 @@ Word = Literal["agrees", "differs", "not run", "not comparable"]
 
 NO_VALUE = "the paper's text gives no value"
 NO_ROW = "the paper has no such row"
+FEW = "too few units for an interval"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def judge(
         return Verdict("not comparable", NO_VALUE)
     difference = scale * ours.value - printed
     if ours.low is None or ours.high is None:
-        return Verdict("not comparable", "too few units for an interval", difference)
+        return Verdict("not comparable", FEW, difference)
     inside = scale * ours.low - rounding <= printed <= scale * ours.high + rounding
     return Verdict("agrees" if inside else "differs", difference=difference)
 
@@ -63,6 +64,7 @@ def obstacles(summary: RunSummary) -> tuple[str, ...]:
         reasons.append("privileged policy")
     if summary.manifest.policy.fast:
         reasons.append("fast: outcomes depended on timing")
+    reasons += summary.unlike_paper
     if not summary.complete:
         reasons.append("partial run")
     return tuple(reasons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -13,6 +13,7 @@ import pytest
 
 from seer_bench.contracts import SubtaskResult, UnitError, UnitResult
 from seer_bench.protocol import EvaluationProtocol
+from seer_bench.real_robot import Campaign, Trial, stage_id
 from seer_bench.store import CheckpointId, Manifest, PolicyId, RunWriter, actions_sha256
 
 TASKS = ("open_drawer", "lift_red_block_table", "turn_on_led", "push_blue_block_left", "close_drawer")
@@ -30,6 +31,10 @@ def make_protocol(
     """A chain protocol of the shape that the benchmark declares."""
     settings = settings or {"chain": {"length": length, "count": count}}
     return EvaluationProtocol(name, "calvin", "Chains.", table, comparable, settings)
+
+
+OWN_ARMS = {"seer": {"method": "Seer"}, "expert": {"method": "Expert"}}
+"""What policies say of themselves."""
 
 
 def make_manifest(
@@ -54,7 +59,7 @@ def make_manifest(
         policy=PolicyId(policy, "seer-bench", version, privileged, dict(options or {}), fast=fast),
         checkpoint=CheckpointId(*checkpoint) if checkpoint else None,
         seed=seed,
-        arm=dict(arm or {}),
+        arm={**OWN_ARMS.get(policy, {}), **(arm or {})},
     )
 
 
@@ -152,6 +157,55 @@ def lost(task: int, trial: int) -> UnitResult:
         actions_sha256=None,
         error=UnitError("infrastructure_error", "SimulationError: no GL"),
     )
+
+
+def robot_protocol(
+    rule: str,
+    tasks: Mapping[str, int] | None = None,
+    *,
+    cases: int = 15,
+    trials: int = 3,
+    disturbed: Mapping[str, str] | None = None,
+    name: str = "real-robot/v1",
+    comparable: str = "yes",
+) -> EvaluationProtocol:
+    """A campaign on a real robot: the paper's tasks, or others by their number of stages, with disturbed variants."""
+    stages = tasks or {"flip_white_bowl": 2, "stack_cups": 4, "wipe_board": 3, "pick_place_close": 3}
+    plans: list[dict[str, object]] = [
+        {"id": task, "stages": [f"do {i}" for i in range(count)], "cases": cases, "trials": trials}
+        for task, count in stages.items()
+    ]
+    for plan in list(plans):
+        if words := (disturbed or {}).get(str(plan["id"])):
+            plans.append({**plan, "id": f"{plan['id']}_disturbed", "of": plan["id"], "disturbance": words, "trials": 1})
+    settings = {"real_robot": {"aggregation": rule, "tasks": plans}}
+    return EvaluationProtocol(name, "real_robot", "Robot.", "table4", comparable, settings)
+
+
+def trials(protocol: EvaluationProtocol, task: str, *cases: Sequence[int]) -> list[UnitResult]:
+    """Of each case how many stages its trials completed."""
+    (plan,) = (plan for plan in Campaign.of(protocol).tasks if plan.id == task)
+    results = []
+    for case, solved in enumerate(cases):
+        for number, done in enumerate(solved):
+            tried = range(min(done + 1, len(plan.stages)))
+            results.append(
+                UnitResult(
+                    unit_id=Trial(task, case, number).unit_id(protocol.name),
+                    attempt=1,
+                    outcome="success" if done == len(plan.stages) else "failure",
+                    subtasks=tuple(SubtaskResult(stage_id(task, i + 1), plan.stages[i], i < done, 0) for i in tried),
+                    seed=0,
+                    actions_out_of_range=0,
+                    actions_sha256=actions_sha256(ACTIONS),
+                )
+            )
+    return results
+
+
+def texts(paths: Iterable[Path]) -> dict[str, str]:
+    """File name -> text, of those that hold text."""
+    return {path.name: path.read_text() for path in paths if path.suffix in {".md", ".tex", ".html", ".json", ".csv"}}
 
 
 class WriteRun(Protocol):

@@ -82,8 +82,28 @@ def test_the_figure_holds_our_points_and_its_words_beside_ours(report):
     ]
     assert any("adds 150 %" in note and "Ours: 200 % (from 200 to 200 %" in note for note in document.notes)
     assert any("adds 187 %" in note and "Ours: not run." in note for note in document.notes)
-    assert any("--arm data=20%" in hint for hint in document.hints)
-    assert sum("on libero with" in hint for hint in document.hints) == 10
+    on_libero = [hint for hint in document.hints if "on libero with 10%, 20%, 40%, 70%, 100% of the data" in hint]
+    assert len(on_libero) == 2
+    (seer,) = (hint for hint in document.hints if hint.startswith("Seer on calvin"))
+    assert seer.startswith(
+        "Seer on calvin with 20%, 40%, 70% of the data: not run. Fill the first with: seer-bench run"
+    )
+    assert seer.endswith("--arm data=20%; the others with data=40% or data=70%")
+
+
+def test_a_share_that_the_paper_does_not_have_gets_a_column_and_one_that_cannot_be_gets_none(fake, write_run):
+    for name, share in (("a", "25%"), ("b", "200%")):
+        path = write_run(name, [fake.chain(i, 2) for i in range(10)], fake.make_manifest(arm={"data": share}))
+    report = build_report([path.parent])
+    calvin = report.table("figure3").document.tables[1]
+    assert [column.heading for column in calvin.columns] == [
+        "Series", "10%", "20%", "25%", "40%", "70%", "100%", "Protocol",
+    ]  # fmt: skip
+    assert [cell.text for cell in calvin.groups[0][0][1:7]] == ["n/a", "n/a", "–", "n/a", "n/a", "n/a"]
+    assert [cell.text for cell in calvin.groups[0][1][1:7]] == ["not run"] * 2 + ["2.00"] + ["not run"] * 3
+    assert len(report.table("figure3").rows) == 1
+    notes = report.table("table2").document.notes
+    assert any("No row can have its attributes" in note and "data=200%" in note for note in notes)
 
 
 def test_a_relative_improvement_needs_rows_that_compare(fake, write_run):
@@ -97,14 +117,14 @@ def test_a_relative_improvement_needs_rows_that_compare(fake, write_run):
 
 def test_the_real_robot_shows_the_paper_its_audit_and_what_is_missing(report):
     document = report.table("table4").document
-    rows = {(row[0].text, row[1].text): row for group in document.tables[0].groups for row in group}
+    rows = {row[0].text: row for group in document.tables[0].groups for row in group}
     assert len(rows) == 7
-    assert {row[-1].text for row in rows.values()} == {"not run"}
-    wrong = rows["Seer", "100"]
-    assert (wrong[-2].text, wrong[-2].counts) == ("78.4", "39.5")
+    assert {row[4].text for row in rows.values()} == {"not run"}
+    wrong = rows["Seer, 100 demos"]
+    assert [cell.text for cell in wrong[1:3]] == ["78.4", "39.5"]
     notes = {number: document.notes[number - 1] for number in wrong[0].notes}
     assert any("means 76.7 / 37.8" in note for note in notes.values())
-    assert not any("76.7" in document.notes[number - 1] for number in rows["Seer", "20"][0].notes)
+    assert not any("76.7" in document.notes[number - 1] for number in rows["Seer, 20 demos"][0].notes)
     assert "real robot" in document.hints[0]
     assert "table4" in document.hints[0]
 
@@ -115,8 +135,8 @@ def test_the_second_figure_lists_disturbances_without_values(report):
     assert "not run" in document.hints[0]
 
 
-def test_every_table_is_written_in_every_format(report, tmp_path):
-    files = {path.name: path.read_text() for path in write_report(report, tmp_path)}
+def test_every_table_is_written_in_every_format(fake, report, tmp_path):
+    files = fake.texts(write_report(report, tmp_path))
     for table in paper_tables():
         assert {f"{table.key}.{kind}" for kind in ("md", "tex", "html", "json", "csv")} <= set(files)
         tree = json.loads(files[f"{table.key}.json"])
@@ -157,6 +177,7 @@ def test_the_command_prints_and_writes_one_table(fake, write_run, tmp_path):
     done = CliRunner().invoke(app, ["report", str(path), "--only", "table2", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert "LIBERO-LONG" not in done.output
-    assert {file.name.split(".")[0] for file in (tmp_path / "out").iterdir()} == {"table2", "table2_tasks"}
+    names = {file.name.split(".")[0] for file in (tmp_path / "out").iterdir() if file.is_file()}
+    assert names == {"table2", "table2_tasks", "table2_published"}
     wrong = CliRunner().invoke(app, ["report", str(path), "--only", "table9", "--out", str(tmp_path / "out")])
     assert wrong.exit_code != 0

@@ -49,8 +49,8 @@ def test_the_best_three_make_the_value_and_the_choice_is_told(five):
     ]
 
 
-def test_machines_get_the_choice(five, tmp_path):
-    files = {path.name: path.read_text() for path in write_report(five, tmp_path)}
+def test_machines_get_the_choice(fake, five, tmp_path):
+    files = fake.texts(write_report(five, tmp_path))
     (arm,) = json.loads(files["table2.json"])["arms"]
     assert (arm["paper_row"], len(arm["checkpoints"]), arm["selection"]["made"]) == ("Seer", 5, True)
     assert arm["selection"]["unselected"]["value"] == pytest.approx(2.5)

@@ -34,9 +34,9 @@ def report(fake, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def written(report, tmp_path_factory) -> dict[str, str]:
+def written(fake, report, tmp_path_factory) -> dict[str, str]:
     """File name -> text."""
-    return {path.name: path.read_text() for path in write_report(report, tmp_path_factory.mktemp("report"))}
+    return fake.texts(write_report(report, tmp_path_factory.mktemp("report")))
 
 
 def printed(report, width: int) -> str:
@@ -154,7 +154,8 @@ def test_csv_is_numbers(written):
 
 def test_json_is_the_documented_tree(fake, written):
     tree = json.loads(written["table1.json"])
-    assert set(tree) == {"schema", "table", "notes", "measures", "paper", "arms", "runs", "problems", "hints"}
+    keys = {"schema", "table", "notes", "measures", "paper", "arms", "runs", "published", "problems", "hints"}
+    assert set(tree) == keys
     assert tree["paper"][0]["values"][fake.LIBERO_TASKS[3]] == 0.85
     assert tree["paper"][-1]["values"][fake.LIBERO_TASKS[9]] is None
     runs = {run["label"]: run for run in tree["runs"]}

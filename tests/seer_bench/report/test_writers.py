@@ -36,9 +36,9 @@ def report(fake, write_run):
 
 
 @pytest.fixture
-def written(report, tmp_path) -> dict[str, str]:
+def written(fake, report, tmp_path) -> dict[str, str]:
     """File name -> text."""
-    return {path.name: path.read_text() for path in write_report(report, tmp_path / "out")}
+    return fake.texts(write_report(report, tmp_path / "out"))
 
 
 def printed(report, width: int) -> str:
@@ -60,8 +60,11 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "br"}:
+        if tag not in {"meta", "br", "link"}:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -124,10 +127,11 @@ def test_csv_formulas_become_text(fake, write_run, tmp_path):
 def test_json_is_the_documented_tree(report, written):
     tree = json.loads(written["table2.json"])
     whole = json.loads(json.dumps(report_json(report)))
-    assert (set(whole), whole["schema"]) == ({"schema", "tables", "problems"}, "seer-bench/report/3")
+    assert (set(whole), whole["schema"]) == ({"schema", "tables", "problems"}, "seer-bench/report/4")
     assert tree == whole["tables"]["table2"]
-    assert tree["schema"] == "seer-bench/table/2"
-    assert set(tree) == {"schema", "table", "notes", "measures", "paper", "arms", "runs", "problems", "hints"}
+    assert tree["schema"] == "seer-bench/table/3"
+    keys = {"schema", "table", "notes", "measures", "paper", "arms", "runs", "published", "problems", "hints"}
+    assert set(tree) == keys
     run = tree["runs"][0]
     assert (run["label"], run["n"], run["complete"], run["policy"]["privileged"]) == ("expert", 10, True, True)
     assert run["values"]["average_length"]["value"] == 4.9
@@ -136,17 +140,14 @@ def test_json_is_the_documented_tree(report, written):
     assert single["values"]["average_length"] == {"value": 3.0, "low": None, "high": None}
 
 
-def test_html_is_one_balanced_page_without_requests(report, written):
+def test_html_is_one_balanced_page_that_asks_for_its_style_alone(report, written):
     page = Page(written["table2.html"])
     assert page.open == []
-    tags = [tag for tag, _ in page.tags]
-    assert not {"script", "link", "img", "iframe"} & set(tags)
-    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
-    assert all(link.startswith("#note-") for link in links)
-    targets = {attributes.get("id") for _, attributes in page.tags}
-    assert {link[1:] for link in links} <= targets
+    assert not {"script", "img", "iframe"} & {tag for tag, _ in page.tags}
+    assert [attributes["href"] for tag, attributes in page.tags if tag == "link"] == ["data:,", "style.css"]
+    notes = {a["href"][1:] for tag, a in page.tags if tag == "a" and a["href"].startswith("#")}
+    assert notes <= {attributes.get("id") for _, attributes in page.tags}
     assert not re.search(r"url\(|@import|https?:", written["table2.html"])
-    assert "prefers-color-scheme: dark" in written["table2.html"]
     assert any(attributes.get("name") == "viewport" for _, attributes in page.tags)
     assert HOSTILE in page.text
 
@@ -193,9 +194,9 @@ def test_control_characters_never_reach_a_terminal(fake, write_run):
     assert "\x1b[2J" not in printed(report, 100)
 
 
-def test_problems_are_shown_to_people(tmp_path):
+def test_problems_are_shown_to_people(fake, tmp_path):
     report = build_report([tmp_path / "nowhere"])
-    files = {path.name: path.read_text() for path in write_report(report, tmp_path / "out")}
+    files = fake.texts(write_report(report, tmp_path / "out"))
     for name in ("table2.md", "table2.tex", "table2.html", "table2.json"):
         assert words("no such directory") in words(files[name])
         assert words("seer-bench run calvin --policy expert") in words(files[name])

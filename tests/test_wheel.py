@@ -110,7 +110,8 @@ def test_an_installed_wheel_plays_reports_and_finds_foreign_plugins(python: Path
     table = call(script, "report", ".", "--out", "tables", cwd=tmp_path)
     assert "hello" in table
     assert "random" in table
-    assert (tmp_path / "tables" / "table2.html").exists()
+    assert (tmp_path / "tables" / "html" / "style.css").exists()
+    assert (tmp_path / "tables" / "html" / "table2.html").exists()
 
 
 def test_gymnasium_makes_the_environment_after_the_install(python: Path, tmp_path: Path):

@@ -31,6 +31,8 @@ def test_a_policy_that_asks_for_what_is_given_passes():
         (PolicySpec({}, ACTION, chunk=0), "chunk=0"),
         (PolicySpec({}, ACTION, foresight=("picture",)), "foresight of 'picture', which is no RGB image"),
         (PolicySpec({"total": FIELDS["total"]}, ACTION, foresight=("total",)), "foresight of 'total'"),
+        (PolicySpec({}, ACTION, arm={"pretrained": False}), "declares arm with 'pretrained': False; both must be text"),
+        (PolicySpec({}, ACTION, settings={"heads": 12}), "declares settings with 'heads': 12"),
     ],
 )
 def test_the_field_that_does_not_fit_is_named(spec, words):

@@ -8,7 +8,7 @@ demo: .venv/runtime
 	examples/demo.sh $(abspath $(BIN))
 
 test: .venv/dev lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 lint: .venv/dev
 	$(BIN)/ruff check .

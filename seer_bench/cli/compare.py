@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seer_bench.cli.console import stdout
-
-
-class Format(str, Enum):
-    """What is printed."""
-
-    table = "table"
-    json = "json"
+from seer_bench.cli.options import Format, OutputFormat
 
 
 def compare(
@@ -26,7 +19,7 @@ def compare(
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Take each arm's units as its own, e.g. where none are in common.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="table for people, json for scripts.")] = Format.table,
+    format: OutputFormat = Format.table,
 ) -> None:
     """Compare the first arm with each of the others: difference, test, which tasks moved, what could have been found.
 

@@ -1,12 +1,22 @@
-"""Options that `run` and `bench` share."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+class Format(str, Enum):
+    """What is printed."""
+
+    table = "table"
+    json = "json"
+
+
+OutputFormat = Annotated[Format, typer.Option(help="table for people, json for scripts.")]
 Benchmark = Annotated[str, typer.Argument(help="Benchmark, e.g. calvin.")]
 Checkpoint = Annotated[Path | None, typer.Option("--ckpt", help="Checkpoint file or directory of the policy.")]
 Checkpoints = Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seer_bench.cli.console import stdout
+from seer_bench.cli.options import Format, OutputFormat
 
 if TYPE_CHECKING:
     from seer_bench.protocol import EvaluationProtocol
@@ -20,13 +21,6 @@ class Metric(str, Enum):
 
     rate = "rate"
     length = "length"
-
-
-class Format(str, Enum):
-    """What is printed."""
-
-    table = "table"
-    json = "json"
 
 
 def plan(
@@ -50,7 +44,7 @@ def plan(
         float | None, typer.Option(help="Of two arms' scores on the same unit; some are shown if not given.")
     ] = None,
     power: Annotated[float, typer.Option(help="Probability that the difference is found.")] = 0.8,
-    format: Annotated[Format, typer.Option(help="table for people, json for scripts.")] = Format.table,
+    format: OutputFormat = Format.table,
 ) -> None:
     """Say how many units a comparison of two arms needs, and what the protocol's own units can show."""
     from seer_bench.compare import plan_comparison, plan_json, print_plan
@@ -92,7 +86,7 @@ def _metric(metric: Metric | None, delta: float, protocol: EvaluationProtocol) -
 
     if metric is not None:
         return metric.value
-    if protocol.chain_length > 1 and delta < 1:
+    if protocol.chain_length > 1 and 0 < delta < 1:
         raise UsageError(
             f"--delta {delta:g}: points of a success rate, or subtasks of the average length? Add --metric length, or "
             "--metric rate."

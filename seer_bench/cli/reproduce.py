@@ -12,6 +12,7 @@ import typer
 
 from seer_bench.cli.options import Device, Threads, Trackers
 from seer_bench.cli.series import INTERRUPTED, Job, Player
+from seer_bench.errors import UsageError
 
 _IN_FULL = 2
 """Tables that are printed in full; of more, those without rows get a line."""
@@ -46,6 +47,8 @@ def reproduce(
     from seer_bench.reproduce import Settings, make_plan, print_plan, read_experiments, tables_of
 
     tables = tables_of(table)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is no folder. Choose another one.")
     experiments = read_experiments(checkpoints)
     player = Player(trackers=tracker or [])
     with player.console.status("reading checkpoints and runs"):

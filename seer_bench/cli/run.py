@@ -97,7 +97,7 @@ def run(
     )
     player = Player(json_progress=json_progress, videos=video, trackers=tracker or [])
     names = ckpt or []
-    if len(names) > 1 or any(map(is_pattern, names)):
+    if len(names) > 1 or any(not name or is_pattern(name) for name in names):
         code = _play_several(player, request, names, out)
     else:
         path = Path(names[0]) if names else None

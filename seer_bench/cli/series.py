@@ -49,13 +49,19 @@ class Player:
         json_progress: stdout takes one JSON object a line, and words go to stderr.
         videos: what is filmed after each run.
         trackers: names of the trackers that are told as well.
+
+    Raises:
+        UsageError: a tracker is unknown or cannot be used.
     """
 
     def __init__(
         self, *, json_progress: bool = False, videos: Videos = Videos.none, trackers: Sequence[str] = ()
     ) -> None:
         from seer_bench.report import JsonMonitor
+        from seer_bench.trackers import load_tracker
 
+        for name in trackers:
+            load_tracker(name)  # one that cannot be used is refused before anything is looked at
         self._json: JsonMonitor | None = JsonMonitor(take_stdout()) if json_progress else None
         self.console: Console = stderr() if json_progress else stdout()
         self._videos = videos

@@ -99,7 +99,9 @@ def load_arm(path: Path, letter: str) -> ComparedArm:
     for checkpoint in checkpoints:
         if not checkpoint.outcomes:
             where = ", ".join(map(str, checkpoint.paths))
-            raise UsageError(f"{where}: no unit has an outcome yet, so there is nothing to compare.")
+            lost = f" Of {counted(checkpoint.errors, 'unit')} the infrastructure failed." if checkpoint.errors else ""
+            why = "".join(f"\n  {plain(problem)}" for problem in checkpoint.problems)
+            raise UsageError(f"{where}: no unit has an outcome yet, so there is nothing to compare.{lost}{why}")
     checkpoints.sort(key=lambda c: (base_label(c.manifest), c.paths))
     first = checkpoints[0].manifest
     several = len(checkpoints) > 1

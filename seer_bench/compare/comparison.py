@@ -13,7 +13,7 @@ from seer_bench.compare.arm import ComparedArm, arm_notes, load_arm, pair_notes,
 from seer_bench.compare.difference import Difference, as_estimate, compare_paired, compare_unpaired
 from seer_bench.compare.measures import Measure, measures
 from seer_bench.compare.protocols import check_same_protocol
-from seer_bench.compare.tasks import TaskDifference, paired_tasks, unpaired_tasks
+from seer_bench.compare.tasks import TaskDifference, correct_tasks, paired_tasks, unpaired_tasks
 from seer_bench.compare.units import (
     ClusterOf,
     Groups,
@@ -93,7 +93,7 @@ class PairComparison:
     @property
     def alike(self) -> bool:
         """Whether every unit was played with the very same actions."""
-        return self.paired and self.same_actions == self.common
+        return self.same_actions == self.common and (self.paired or self.only_in == (0, 0))
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def compare_runs(paths: Sequence[Path], *, unpaired: bool = False, cluster: Clus
         StoreError: a run cannot be read or merged.
     """
     if not 2 <= len(paths) <= len(LETTERS):
-        raise UsageError(f"{len(paths)} arms given; name 2 to {len(LETTERS)}: seer-bench compare A B")
+        raise UsageError(f"{counted(len(paths), 'arm')} given; name 2 to {len(LETTERS)}: seer-bench compare A B")
     arms = [load_arm(path, letter) for path, letter in zip(paths, LETTERS, strict=False)]
     return compare_arms(arms, unpaired=unpaired, cluster=cluster)
 
@@ -133,9 +133,9 @@ def compare_arms(arms: Sequence[ComparedArm], *, unpaired: bool = False, cluster
     rows = tuple(_row(arm, cluster) for arm in arms)
     pairs = [_compare(first, other, len(others), unpaired=unpaired, cluster=cluster) for other in others]
     adjusted = holm(p_values=[pair.difference.p_value for pair in pairs])
-    return Comparison(
-        first.protocol, rows, tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True))
-    )
+    tasks = correct_tasks([pair.tasks for pair in pairs])
+    corrected = (replace(pair, p_holm=p, tasks=t) for pair, p, t in zip(pairs, adjusted, tasks, strict=True))
+    return Comparison(first.protocol, rows, tuple(corrected))
 
 
 def _row(arm: ComparedArm, cluster: ClusterOf) -> Row:

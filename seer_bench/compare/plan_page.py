@@ -63,7 +63,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "correlation": design.correlation,
                 "needed": design.needed,
                 "detectable": design.detectable,
-                "seconds": None if design.needed is None or plan.seconds is None else design.needed * plan.seconds,
+                "seconds": None if plan.seconds is None else design.needed * plan.seconds,
             }
             for design in plan.designs
         ],

@@ -31,6 +31,8 @@ Metric = Literal["rate", "length"]
 
 CORRELATIONS = (0.0, 0.3, 0.6)
 """What is shown where nobody knows how much two arms' outcomes on the same units have in common."""
+_SMALLEST = 1e-6
+"""A difference that nobody plans to see, as a fraction or in subtasks."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,18 @@ def plan(
     if is_campaign(protocol):
         planned = sum(task.cases for task in Campaign.of(protocol).tasks)
     known = _correlation(arms, metric) if len(arms) == 2 else correlation
-    correlations = CORRELATIONS if known is None else (known,)
+    correlations: tuple[float, ...] = CORRELATIONS if known is None else (known,)
     rates, deviation, needed = None, None, []
     if metric == "rate":
         base = float(scores[0].mean()) if arms else (0.9 if rate is None else rate)
         rates = (base, _other_rate(base, delta))
-        correlations = correlations if 0 < base < 1 else (0.0,)
+        least, most = _correlations_of(*rates)
+        if correlation is not None and not least <= correlation <= most:
+            raise UsageError(
+                f"--correlation {correlation:g}: outcomes with rates of {100 * rates[0]:g} % and {100 * rates[1]:g} % "
+                f"correlate by {least:.2f} to {most:.2f}, whatever the arms are."
+            )
+        correlations = tuple(dict.fromkeys(min(max(c, least), most) for c in correlations))
         needed = [partial(_for_rates, base, correlation=c, power=power) for c in (None, *correlations)]
         assumed = source or "assumed"
         largest = max(base, 1 - base)
@@ -121,10 +129,14 @@ def plan(
         chance = 0.9 if rate is None else rate
         spreads = [_spread(arm, values) for arm, values in zip(arms, scores, strict=True)]
         deviation = spreads[0] if arms else chain_deviation(chance, protocol.chain_length)
-        other = spreads[-1] if arms else deviation
+
+        def other(gap: float) -> float:
+            return spreads[-1] if arms else _other_deviation(chance, protocol.chain_length, gap)
+
         needed = [partial(_for_lengths, deviation, other, correlation=c, power=power) for c in (None, *correlations)]
         assumed = source or f"if every subtask is solved with probability {chance:g}"
-        largest = float(protocol.chain_length)
+        mean = chain_mean(chance, protocol.chain_length)
+        largest = float(protocol.chain_length) if arms else max(mean, protocol.chain_length - mean)
     designs = tuple(
         Design(c, count(delta), None if planned is None else _detectable(count, planned, largest))
         for c, count in zip((None, *correlations), needed, strict=True)
@@ -154,12 +166,15 @@ def seconds_a_unit(paths: Sequence[Path]) -> float | None:
     return seconds / units if units else None
 
 
+def chain_mean(rate: float, length: int) -> float:
+    """Average length of chains whose every subtask is solved with probability `rate`."""
+    return sum(rate**i for i in range(1, length + 1))
+
+
 def chain_deviation(rate: float, length: int) -> float:
     """Standard deviation of the solved subtasks of a chain whose every subtask is solved with probability `rate`."""
-    reach = [rate**i for i in range(1, length + 1)]
-    mean = sum(reach)
-    squares = sum((2 * i - 1) * p for i, p in enumerate(reach, start=1))
-    return math.sqrt(max(0.0, squares - mean**2))
+    squares = sum((2 * i - 1) * rate**i for i in range(1, length + 1))
+    return math.sqrt(max(0.0, squares - chain_mean(rate, length) ** 2))
 
 
 def _for_rates(rate: float, delta: float, *, correlation: float | None, power: float) -> int:
@@ -167,19 +182,27 @@ def _for_rates(rate: float, delta: float, *, correlation: float | None, power: f
     other = _other_rate(rate, delta)
     if correlation is None:
         return units_for_rates(rate_a=rate, rate_b=other, power=power)
-    shared = correlation * math.sqrt(rate * (1 - rate) * other * (1 - other))
-    # Two rates cannot differ by more than the share of pairs that differ, whatever correlation was asked for.
+    least, most = _correlations_of(rate, other)
+    shared = min(most, max(least, correlation)) * math.sqrt(rate * (1 - rate) * other * (1 - other))
     discordance = min(1.0, max(delta, rate * (1 - other) + other * (1 - rate) - 2 * shared))
     return pairs_for_rates(difference=delta, discordance=discordance, power=power)
 
 
-def _for_lengths(first: float, other: float, delta: float, *, correlation: float | None, power: float) -> int:
-    """Chains to tell two average lengths with these standard deviations apart; without a correlation unpaired."""
+def _for_lengths(
+    first: float, other_of: Callable[[float], float], delta: float, *, correlation: float | None, power: float
+) -> int:
+    """Chains to tell apart two average lengths with these deviations; without a correlation unpaired.
+
+    The tests count whole chains, so they need as many as show that a share `delta` of them went one subtask further.
+    """
+    other, share = other_of(delta), min(1.0, delta)
     if correlation is None:
         both = math.sqrt((first**2 + other**2) / 2)
-        return units_for_means(difference=delta, deviation=both, power=power)
+        fewest = units_for_rates(rate_a=share, rate_b=0.0, power=power)
+        return max(fewest, units_for_means(difference=delta, deviation=both, power=power))
     gaps = math.sqrt(first**2 + other**2 - 2 * correlation * first * other)
-    return pairs_for_means(difference=delta, deviation=gaps, power=power)
+    fewest = pairs_for_rates(difference=share, discordance=share, power=power)
+    return max(fewest, pairs_for_means(difference=delta, deviation=gaps, power=power))
 
 
 def _detectable(count: Callable[[float], int], planned: int, largest: float) -> float | None:
@@ -202,6 +225,35 @@ def _other_rate(rate: float, delta: float) -> float:
             "both lie between 0 and 100 %. Give a smaller difference or another --rate."
         )
     return min(1.0, max(0.0, other))
+
+
+def _correlations_of(a: float, b: float) -> tuple[float, float]:
+    """The least and the largest correlation that outcomes with these rates can have; 0 where one does not vary."""
+    spread = math.sqrt(a * (1 - a) * b * (1 - b))
+    if spread == 0:
+        return 0.0, 0.0
+    return (max(0.0, a + b - 1) - a * b) / spread, (min(a, b) - a * b) / spread
+
+
+def _other_deviation(rate: float, length: int, delta: float) -> float:
+    """Deviation of the arm whose average length is `delta` away from that at this rate; the larger one of two."""
+    mean = chain_mean(rate, length)
+    targets = [target for target in (mean - delta, mean + delta) if -1e-9 <= target <= length + 1e-9]
+    if not targets:
+        raise UsageError(
+            f"--delta {delta:g}: an average length of {mean:.2f} and another one {delta:g} subtasks away do not both "
+            f"lie between 0 and {length}. Give a smaller difference or another --rate."
+        )
+    return max(chain_deviation(_rate_of_mean(target, length), length) for target in targets)
+
+
+def _rate_of_mean(mean: float, length: int) -> float:
+    """The inverse of `chain_mean`."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chain_mean(middle, length) < mean else (low, middle)
+    return high
 
 
 def _scores(arm: ComparedArm, units: Sequence[str], metric: Metric) -> NDArray[np.float64]:
@@ -235,6 +287,8 @@ def _seconds(arms: Sequence[ComparedArm], protocol: EvaluationProtocol) -> float
 def _correlation(arms: Sequence[ComparedArm], metric: Metric) -> float:
     """Correlation of two arms' scores on the units of both."""
     a, b = arms
+    if set(a.paths) & set(b.paths):
+        raise UsageError(f"--run {a.paths[0]} was given twice; what two runs have in common takes two runs.")
     units = common_units(a, b)
     if len(units) < 2:
         raise UsageError(
@@ -279,9 +333,11 @@ def _check(
     if metric == "length" and protocol.chain_length == 1:
         raise UsageError(f"{protocol.name} has no chains, so it has no average length; leave --metric length out.")
     top = 1 if metric == "rate" else protocol.chain_length
-    if not 0 < delta < top:
-        most = "100 points" if metric == "rate" else f"{top} subtasks"
-        raise UsageError(f"--delta: the difference must lie between 0 and {most}.")
+    if not _SMALLEST <= delta < top:
+        least, most = (
+            (f"{100 * _SMALLEST:g}", "100 points") if metric == "rate" else (f"{_SMALLEST:g}", f"{top} subtasks")
+        )
+        raise UsageError(f"--delta: the difference must lie between {least} and {most}.")
     if rate is not None and runs:
         raise UsageError("--rate and --run were both given; a run has a rate of its own. Leave one out.")
     if correlation is not None and runs == 2:

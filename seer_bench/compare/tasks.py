@@ -10,7 +10,7 @@ of chains, and McNemar's test applies.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -56,7 +56,7 @@ class TaskDifference:
     p_value: float | None
     """None where nothing can be tested."""
     p_holm: float | None = None
-    """The same with Holm's correction for all tasks that were tested."""
+    """The same with Holm's correction for all tasks that were tested, in all comparisons."""
 
     @property
     def moved(self) -> bool:
@@ -87,11 +87,9 @@ def paired_tasks(
     else:
         found = _within_tasks(a, b, units, cluster)
     none, nothing = _Found(None, None, None, None, None), Tries(0, 0)
-    return _corrected(
-        [
-            TaskDifference(task, tries_a.get(task, nothing), tries_b.get(task, nothing), *found.get(task, none))
-            for task in tasks
-        ]
+    return _ordered(
+        TaskDifference(task, tries_a.get(task, nothing), tries_b.get(task, nothing), *found.get(task, none))
+        for task in tasks
     )
 
 
@@ -113,7 +111,17 @@ def unpaired_tasks(
             }  # fmt: skip
             estimate, p_value = as_estimate(unpaired_difference(**counts)), fisher(**counts)
         lines.append(TaskDifference(task, ours, theirs, None, None, None, estimate, p_value))
-    return _corrected(lines)
+    return _ordered(lines)
+
+
+def correct_tasks(tables: Sequence[Sequence[TaskDifference]]) -> list[tuple[TaskDifference, ...]]:
+    """The tasks of every comparison, with Holm's correction for all that were tested in any of them."""
+    tested = [line.p_value for lines in tables for line in lines if line.p_value is not None]
+    adjusted = iter(holm(p_values=tested))
+    return [
+        tuple(line if line.p_value is None else replace(line, p_holm=next(adjusted)) for line in lines)
+        for lines in tables
+    ]
 
 
 def several_checkpoints(a: ComparedArm, b: ComparedArm) -> bool:
@@ -172,13 +180,11 @@ def _within_tasks(a: ComparedArm, b: ComparedArm, units: Sequence[str], cluster:
     return found
 
 
-def _corrected(lines: Sequence[TaskDifference]) -> tuple[TaskDifference, ...]:
-    """The lines with Holm's correction, the smallest p first."""
-    tested = {line.task: line.p_value for line in lines if line.p_value is not None}
-    adjusted = dict(zip(tested, holm(p_values=list(tested.values())), strict=True))
+def _ordered(lines: Iterable[TaskDifference]) -> tuple[TaskDifference, ...]:
+    """The smallest p first, then the largest difference."""
 
     def order(line: TaskDifference) -> tuple[float, float, str]:
         size = 0.0 if line.estimate is None else abs(line.estimate.value)
-        return (tested.get(line.task, 2.0), -size, line.task)
+        return (2.0 if line.p_value is None else line.p_value, -size, line.task)
 
-    return tuple(replace(line, p_holm=adjusted.get(line.task)) for line in sorted(lines, key=order))
+    return tuple(sorted(lines, key=order))

@@ -9,7 +9,7 @@ from seer_bench.compare.comparison import PairComparison
 from seer_bench.compare.difference import Difference
 from seer_bench.compare.measures import Measure
 from seer_bench.report.document import counted, signed
-from seer_bench.stats import detectable_paired_rate_difference
+from seer_bench.stats import detectable_paired_rate_difference, detectable_rate_difference
 
 LEVEL = 0.05
 """A test at or below it rejects."""
@@ -50,7 +50,8 @@ def tasks_moved(pair: PairComparison) -> str:
     if not tested or pair.alike:
         return ""
     sure = [task for task in tested if task.p_holm is not None and task.p_holm <= LEVEL]
-    among = f"with Holm's correction for {counted(len(tested), 'task')}"
+    family = counted(len(tested), "task") if pair.tests == 1 else f"the tasks of all {pair.tests} comparisons"
+    among = f"with Holm's correction for {family}"
     if not sure:
         return f"No task by itself moved beyond chance, {among}."
     letters = [pair.a.letter if task.estimate and task.estimate.value > 0 else pair.b.letter for task in sure]
@@ -143,10 +144,15 @@ def _detectable(pair: PairComparison, noun: str) -> str:
     counts = counted(line.n_a, f"{noun} pair") if pair.paired else f"{line.n_a:,} and {counted(line.n_b, noun)}"
     few = pair.paired and (line.ahead_a or 0) + (line.ahead_b or 0) < _FEW
     reason = f" Fewer than {_FEW} pairs with a difference can never give p < 0.05." if few else ""
-    if size is None and pair.paired:
-        share = detectable_paired_rate_difference(n=line.n_a, discordance=0.0, confidence=1 - LEVEL / pair.tests)
-        if share is not None:
+    if size is None and line.estimate.low == line.estimate.high is not None:
+        confidence = 1 - LEVEL / pair.tests
+        if pair.paired:
             how = "differs by the same amount" if line.estimate.value else "ended alike in both arms"
+            share = detectable_paired_rate_difference(n=line.n_a, discordance=0.0, confidence=confidence)
+        else:
+            how = "of an arm ended alike"
+            share = detectable_rate_difference(n_a=line.n_a, n_b=line.n_b, rate=0.0, confidence=confidence)
+        if share is not None:
             return (
                 f"Every {noun} {how}, so the interval has no width, and how large a difference would be found is not "
                 f"known; one arm getting further in at least {100 * share:.1f} % of them would be found with 80 % "

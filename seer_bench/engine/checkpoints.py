@@ -44,6 +44,8 @@ def find_checkpoints(texts: Sequence[str], *, base: Path = Path(), option: str =
     """
     found: list[Path] = []
     for text in texts:
+        if not text:
+            raise CheckpointError(f"{option}: one of the paths is empty; is a variable of the shell not set?")
         full = base / Path(text).expanduser()
         if is_pattern(text, base):
             number = next(i for i, part in enumerate(full.parts) if _MAGIC.search(part))
@@ -89,11 +91,11 @@ def folders(parent: Path, prefix: str, weights: Sequence[Weights]) -> list[Path]
     counts = Counter(stems)
     places = []
     for stem, item in zip(stems, weights, strict=True):
-        place = parent / f"{prefix}{stem}"
+        plain = parent / f"{prefix}{stem}"
+        own = parent / f"{prefix}{stem}-{item.sha256[:8]}"
+        before = [folder for folder in (plain, own) if _held(folder) == item.sha256]
+        place = before[0] if before else own if counts[stem] > 1 else plain
         held = _held(place)
-        if counts[stem] > 1 and held != item.sha256:
-            place = parent / f"{prefix}{stem}-{item.sha256[:8]}"
-            held = _held(place)
         if held is not None and held != item.sha256:
             raise RunMismatchError(
                 f"{place} holds a run of other weights than {item.path}, which has the same name. Choose another --out."

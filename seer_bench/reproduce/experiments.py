@@ -98,6 +98,9 @@ def read_experiments(path: Path) -> Experiments:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: is no YAML: {error.problem}.") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UsageError(f"{path}:{line}: is no YAML: it holds the character {chr(error.character)!r}.") from error
     reader = _Reader(path)
     top = reader.mapping(root, "the file", ("arms",))
     if root is None or "arms" not in top:
@@ -191,6 +194,8 @@ class _Reader:
         if node is None:
             return ()
         if isinstance(node, yaml.SequenceNode):
+            if not node.value:
+                raise self.error(node, f"{what}: the list is empty; leave the key out where there is nothing to name.")
             return tuple(self.text(item, what) for item in node.value)
         return (self.text(node, what),)
 

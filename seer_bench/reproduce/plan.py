@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from seer_bench.engine import RunRequest
 from seer_bench.engine.checkpoints import Weights, distinct, find_checkpoints, folders, names_of
 from seer_bench.engine.facts import cores
 from seer_bench.engine.request import Resolved, resolve
-from seer_bench.errors import SeerBenchError, UnknownNameError, UsageError
+from seer_bench.errors import CheckpointError, SeerBenchError, StoreError, UnknownNameError, UsageError
 from seer_bench.registry import BENCHMARKS, POLICIES, import_policy, load_benchmark, plugins
 from seer_bench.report.arms import Arm
 from seer_bench.report.missing import Wanted
@@ -110,10 +110,10 @@ def make_plan(tables: Sequence[PaperTable], experiments: Experiments, settings: 
     Whatever is not on this machine (plugins, assets, checkpoints) becomes an obstacle of its arm.
 
     Raises:
-        UsageError: the file asks for a protocol or units that do not exist.
+        UsageError: the file asks for a benchmark, a protocol or units that do not exist, or for one run twice.
     """
-    _check_protocols(experiments)
     planner = _Planner(experiments, settings)
+    _check_names(experiments, planner.benchmarks)
     planned = tuple(planner.table(table) for table in tables)
     order = {experiment.name: i for i, experiment in enumerate(experiments.arms)}
     arms = sorted(planner.arms.values(), key=lambda arm: order[arm.experiment.name])
@@ -128,8 +128,10 @@ class _Planner:
         self._experiments = experiments
         self._settings = settings
         self._held, problems = read_held(settings.out)
+        self._asked: list[tuple[Asked, str]] = []
         self.notes = problems
         self._rows = {table.key: rows_of(table) for table in paper_tables()}
+        self.benchmarks = {row.benchmark for rows in self._rows.values() for row in rows}
         self._in_paper = {(row.arm, row.benchmark) for rows in self._rows.values() for row in rows}
 
     def table(self, table: PaperTable) -> PlannedTable:
@@ -160,12 +162,7 @@ class _Planner:
             protocols = load_benchmark(benchmark).protocols()
         except SeerBenchError:
             return True
-        if experiment.protocol in protocols:
-            return protocols[experiment.protocol].table in table.sources
-        if experiment.benchmark is not None:
-            error = UnknownNameError(f"{benchmark} protocol", experiment.protocol, protocols)
-            raise UsageError(f"{self._experiments.where(experiment)}: {error}")
-        return False
+        return experiment.protocol in protocols and protocols[experiment.protocol].table in table.sources
 
     def _arm(self, experiment: Experiment, benchmark: str, protocol: str) -> PlannedArm:
         """Plan an arm under a protocol."""
@@ -204,7 +201,7 @@ class _Planner:
             return replace(absent, obstacle=str(error))
         try:
             runs = self._runs(experiment, resolved)
-        except SeerBenchError as error:
+        except (CheckpointError, StoreError) as error:
             return replace(absent, comparable=resolved.protocol.comparable, obstacle=str(error))
         pace = mean_seconds(self._held, experiment.policy, resolved.protocol.fingerprint)
         return replace(absent, comparable=resolved.protocol.comparable, runs=runs, pace=pace)
@@ -236,6 +233,13 @@ class _Planner:
             experiment.seed,
             weights.sha256 if weights else None,
         )
+        twin = next((other for known, other in self._asked if known == asked), None)
+        if twin is not None:
+            raise UsageError(
+                f"{self._experiments.where(experiment)}: {name or 'its run'} is played by arm '{twin}' already, and "
+                "the tables would count it once. Leave it out, or give one of them an attribute or seed of its own."
+            )
+        self._asked.append((asked, experiment.name))
         held = [run for run in self._held if run.plays(asked)]
         scored = frozenset[str]().union(*(run.scored for run in held))
         open_units = [unit for unit in resolved.units if unit.id not in scored]
@@ -258,17 +262,22 @@ def _check_installed(request: RunRequest) -> None:
     load_benchmark(request.benchmark)
 
 
-def _check_protocols(experiments: Experiments) -> None:
-    """Refuse a protocol that no benchmark has, where every benchmark that could have it can be asked."""
-    if all(experiment.protocol is None for experiment in experiments.arms):
-        return
-    known: set[str] = set()
-    for name in plugins(BENCHMARKS):
-        try:
-            known.update(load_benchmark(name).protocols())
-        except SeerBenchError:  # lacks something, so that its protocols are not known here
-            return
+def _check_names(experiments: Experiments, benchmarks: Collection[str]) -> None:
+    """Refuse a benchmark that no table is about, and a protocol that the benchmarks here do not have."""
     for experiment in experiments.arms:
-        if experiment.protocol is not None and experiment.benchmark is None and experiment.protocol not in known:
-            error = UnknownNameError("protocol", experiment.protocol, known)
+        if experiment.benchmark is not None and experiment.benchmark not in benchmarks:
+            error = UnknownNameError("benchmark", experiment.benchmark, benchmarks)
+            raise UsageError(f"{experiments.where(experiment)}: {error}")
+        if experiment.protocol is None:
+            continue
+        named = benchmarks if experiment.benchmark is None else [experiment.benchmark]
+        known: set[str] = set()
+        try:
+            for name in named:
+                known.update(load_benchmark(name).protocols())
+        except SeerBenchError:  # not installed, or lacks something, so that its protocols are not known here
+            continue
+        if experiment.protocol not in known:
+            kind = "protocol" if experiment.benchmark is None else f"{experiment.benchmark} protocol"
+            error = UnknownNameError(kind, experiment.protocol, known)
             raise UsageError(f"{experiments.where(experiment)}: {error}")

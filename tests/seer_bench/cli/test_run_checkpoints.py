@@ -88,6 +88,7 @@ def test_nothing_that_can_be_used_ends_with_2(weights, tmp_path):
     [
         (("--ckpt", "none.pth"), "none.pth"),
         (("--ckpt", "*.ckpt"), "matches nothing"),
+        (("--ckpt", ""), "one of the paths is empty"),
         (("--ckpt", "10.pth", "--units", "4:9"), "4:9"),
         (("--ckpt", "10.pth", "--protocol", "tally/v7"), "tally/v7"),
         (("--ckpt", "10.pth", "--policy", "wieghted"), "Did you mean 'weighted'"),
@@ -142,3 +143,20 @@ def test_an_interrupt_ends_all_and_the_same_command_continues(weights, tmp_path,
     assert again.returncode == 0, again.stderr
     assert "units 3/6" in again.stdout
     assert {len(read_run(tmp_path / "r" / name).results) for name in ("9", "10")} == {6}
+
+
+def test_an_empty_path_is_no_checkpoint_rather_than_the_current_folder(weights, tmp_path):
+    done = run("--ckpt", "", "--out", tmp_path / "r")
+    assert (done.returncode, "--ckpt: one of the paths is empty" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_checkpoint_stays_in_its_directory_whatever_else_is_evaluated(weights, tmp_path):
+    for folder, text in (("s", "0.7"), ("t", "0.8")):
+        (weights / folder).mkdir()
+        (weights / folder / "last.pth").write_text(text)
+    where = ("--out", tmp_path / "r", "--units", "0")
+    assert run("--ckpt", weights / "*" / "last.pth", *where).returncode == 0
+    before = {path.name for path in (tmp_path / "r").iterdir()}
+    again = run("--ckpt", weights / "s" / "last.pth", "--ckpt", weights / "9.pth", *where)
+    assert again.returncode == 0, again.stderr
+    assert {path.name for path in (tmp_path / "r").iterdir()} == before | {"9"}

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from rich.console import Console
+from statsmodels.stats.multitest import multipletests
 
 from seer_bench.compare import compare_arms, compare_runs, comparison_json, load_arm, print_comparison
 from seer_bench.compare.wording import conclusion, p_text
@@ -113,6 +114,7 @@ def test_the_same_actions_are_said_to_be_the_same(make: ModuleType, tmp_path: Pa
     b = make.write(tmp_path / "b", results, make.manifest(seed=1))
     assert "the very same actions, so there is nothing to compare" in words(compare_runs([a, b]))
     assert "They are the same run." in words(compare_runs([a, a]))
+    assert "They are the same run." in words(compare_runs([a, a], unpaired=True))
     other = make.write(tmp_path / "c", [*results[:6], make.chain(6, 5), make.chain(7, 5)], make.manifest(seed=2))
     assert "6 chains of both were played with the very same actions." in words(compare_runs([a, other]))
 
@@ -148,6 +150,36 @@ def test_several_arms_share_the_level(make: ModuleType):
     sentences = " ".join(conclusion(together))
     assert "The data do not show a difference" in sentences
     assert "Alone, this comparison would have p = 0.031; the corrected p decides." in sentences
+
+
+def test_the_tasks_of_several_comparisons_share_the_level(make: ModuleType):
+    rng = np.random.default_rng(3)
+    arms = [make.chains(letter, rng.integers(0, 6, 60)) for letter in "ABCD"]
+    pairs = compare_arms(arms).pairs
+    tested = [task for pair in pairs for task in pair.tasks if task.p_value is not None]
+    expected = multipletests([task.p_value for task in tested], method="holm")[1]
+    assert [task.p_holm for task in tested] == pytest.approx(list(expected))
+    assert "with Holm's correction for the tasks of all 3 comparisons" in words(compare_arms(arms))
+
+
+def test_arms_without_any_spread_do_not_hide_what_could_be_found(make: ModuleType):
+    text = words(compare_arms([make.chains("A", [3] * 10), make.chains("B", [2] * 10)], unpaired=True))
+    assert "A did better than B" in text
+    assert "No difference, however large" not in text
+    assert "Every chain of an arm ended alike, so the interval has no width" in text
+    few = words(compare_arms([make.chains("A", [3] * 3), make.chains("B", [2] * 3)], unpaired=True))
+    assert "No difference, however large, would have been found reliably with 3 and 3 chains." in few
+
+
+def test_an_arm_without_outcomes_says_why(make: ModuleType, tmp_path: Path):
+    good = make.write(tmp_path / "good", [make.chain(0, 3)])
+    lost = make.write(tmp_path / "lost", [make.broken(i) for i in range(4)])
+    with pytest.raises(UsageError, match=r"no unit has an outcome yet.* Of 4 units the infrastructure failed\."):
+        compare_runs([lost, good])
+    torn = make.write(tmp_path / "torn", [make.chain(0, 3)])
+    (torn / "units.jsonl").write_bytes(b"{torn\n")
+    with pytest.raises(UsageError, match=r"no unit has an outcome yet.*\n  .*units.jsonl, line 1: not readable"):
+        compare_runs([torn, good])
 
 
 def test_rollouts_are_averaged_over_tasks(make: ModuleType):

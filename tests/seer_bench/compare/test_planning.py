@@ -24,12 +24,21 @@ def test_unpaired_rates_need_what_statsmodels_says_and_a_correction(make: Module
     assert normal < found.needed < normal + 2 / 0.1 + 5
 
 
+def rates_of_lengths(rate: float, delta: float) -> list[float]:
+    """Rates of a subtask whose chains of five are so much shorter or longer on average."""
+    lengths = [sum(rate**i for i in range(1, 6)) + sign * delta for sign in (-1, 1)]
+    roots = [np.roots([1, 1, 1, 1, 1, -length]) for length in lengths]
+    return [float(root.real) for found in roots for root in found if abs(root.imag) < 1e-9 and root.real > 0]
+
+
 def test_lengths_need_what_statsmodels_says(make: ModuleType):
     made = plan(make.CHAINS, delta=0.3, metric="length", rate=0.8, correlation=0.5)
-    assert made.deviation is not None
-    effect = 0.3 / made.deviation
-    unpaired = TTestIndPower().solve_power(effect, alpha=0.05, power=0.8)
-    paired = TTestPower().solve_power(effect, alpha=0.05, power=0.8)  # the root of 2 (1 - 0.5) is 1
+    first, other = chain_deviation(0.8, 5), max(chain_deviation(rate, 5) for rate in rates_of_lengths(0.8, 0.3))
+    assert made.deviation == first
+    both = np.sqrt((first**2 + other**2) / 2)
+    unpaired = TTestIndPower().solve_power(0.3 / both, alpha=0.05, power=0.8)
+    gaps = np.sqrt(first**2 + other**2 - first * other)
+    paired = TTestPower().solve_power(0.3 / gaps, alpha=0.05, power=0.8)
     assert [design.needed for design in made.designs] == pytest.approx([unpaired, paired], abs=1.5)
 
 
@@ -106,15 +115,49 @@ def test_what_makes_no_sense_is_refused(make: ModuleType, tmp_path: Path):
     other = make.write(tmp_path / "b", [make.rollout(0, i, True) for i in range(2)], make.manifest(make.ROLLOUTS))
     for message, protocol, arguments in (
         ("no average length", make.ROLLOUTS, {"delta": 0.1, "metric": "length"}),
-        ("between 0 and 100 points", make.CHAINS, {"delta": 3, "metric": "rate"}),
-        ("between 0 and 5 subtasks", make.CHAINS, {"delta": 0, "metric": "length"}),
+        ("between 0.0001 and 100 points", make.CHAINS, {"delta": 3, "metric": "rate"}),
+        ("between 1e-06 and 5 subtasks", make.CHAINS, {"delta": 0, "metric": "length"}),
         ("write 90 % as 0.9", make.CHAINS, {"delta": 0.03, "metric": "rate", "rate": 90}),
         ("do not both lie", make.CHAINS, {"delta": 0.95, "metric": "rate", "rate": 0.9}),
         ("Leave one out", make.CHAINS, {"delta": 0.03, "metric": "rate", "rate": 0.9, "runs": [constant]}),
         ("shows no spread", make.CHAINS, {"delta": 0.1, "metric": "length", "runs": [constant]}),
+        ("given twice", make.CHAINS, {"delta": 0.1, "metric": "rate", "runs": [constant, constant]}),
         ("was played on libero", make.CHAINS, {"delta": 0.1, "metric": "rate", "runs": [other]}),
         ("--power", make.CHAINS, {"delta": 0.03, "metric": "rate", "power": 1.0}),
         ("--correlation", make.CHAINS, {"delta": 0.03, "metric": "rate", "correlation": 1.0}),
     ):
         with pytest.raises(UsageError, match=message):
             plan(protocol, **arguments)
+
+
+def test_so_few_chains_that_no_exact_test_could_tell_are_never_enough(make: ModuleType):
+    """Chains that nearly all end alike vary so little that the normal approximation would ask for two of them."""
+    for delta in (3.0, 0.2):
+        made = plan(make.CHAINS, delta=delta, metric="length", rate=0.999999, correlation=0.5)
+        unpaired, paired = made.designs
+        share = min(1.0, delta)
+        assert stats.binomtest(round(share * paired.needed), round(share * paired.needed)).pvalue <= 0.05
+        ahead = round(share * unpaired.needed)
+        table = [[ahead, unpaired.needed - ahead], [0, unpaired.needed]]
+        assert stats.fisher_exact(table).pvalue <= 0.05
+        assert paired.detectable is not None
+        assert paired.detectable * 1000 >= 6
+
+
+def test_outcomes_cannot_have_more_in_common_than_their_rates_allow(make: ModuleType):
+    designs = plan(make.CHAINS, delta=0.2, metric="rate", rate=0.9).designs
+    most = (0.7 - 0.9 * 0.7) / np.sqrt(0.9 * 0.1 * 0.7 * 0.3)
+    assert [design.correlation for design in designs] == [None, 0.0, 0.3, pytest.approx(most)]
+    with pytest.raises(UsageError, match=r"--correlation 0.6: .* 90 % and 70 % correlate by -0.22 to 0.51"):
+        plan(make.CHAINS, delta=0.2, metric="rate", rate=0.9, correlation=0.6)
+
+
+@pytest.mark.parametrize(("metric", "delta"), [("rate", 1e-300), ("length", 1e-300), ("rate", 0.0), ("rate", -0.03)])
+def test_a_difference_that_is_none_is_refused(make: ModuleType, metric: str, delta: float):
+    with pytest.raises(UsageError, match="the difference must lie between"):
+        plan(make.CHAINS, delta=delta, metric=metric)
+
+
+def test_lengths_that_cannot_be_so_far_apart_are_refused(make: ModuleType):
+    with pytest.raises(UsageError, match=r"average length of 3\.69 and another one 4\.5 subtasks away"):
+        plan(make.CHAINS, delta=4.5, metric="length")

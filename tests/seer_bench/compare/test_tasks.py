@@ -9,12 +9,13 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from seer_bench.compare.tasks import paired_tasks, unpaired_tasks
+from seer_bench.compare.tasks import correct_tasks, paired_tasks, unpaired_tasks
 from seer_bench.compare.units import case_of, common_units
 
 
 def compared(a, b):
-    return {task.task: task for task in paired_tasks(a, b, common_units(a, b), cluster=case_of)}
+    (tasks,) = correct_tasks([paired_tasks(a, b, common_units(a, b), cluster=case_of)])
+    return {task.task: task for task in tasks}
 
 
 def test_chains_part_where_one_arm_alone_solves_a_subtask(make: ModuleType):

@@ -77,3 +77,13 @@ def test_a_mistake_in_the_file_is_refused_with_its_line(folder):
     assert done.returncode == 2
     assert "e.yaml:6: arm 'again': unknown key 'polcy'. Did you mean 'policy'?" in done.stderr
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [(("--tracker", "nobody"), "unknown tracker 'nobody'"), (("--out", "e.yaml"), "--out e.yaml: is no folder")],
+)
+def test_what_no_run_can_be_made_with_is_refused_at_once(folder, more, words):
+    done = reproduce(folder, *more)
+    assert (done.returncode, words in done.stderr, done.stdout) == (2, True, ""), done.stderr
+    assert not (folder / "out").exists()

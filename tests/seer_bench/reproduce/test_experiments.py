@@ -64,6 +64,8 @@ ARM = "arms:\n  a:\n    method: Seer\n    policy: seer\n"
         (ARM + "    seed: -1\n", ":5: seed: '-1' is no whole number"),
         (ARM + "    units:\n", ":5: units: one plain value"),
         (ARM + "    options: [a]\n", ":5: options: a mapping"),
+        (ARM + "    checkpoints: []\n", ":5: checkpoints: the list is empty"),
+        ("arms:\n  a: \x01\n", r":2: is no YAML: it holds the character '\x01'"),
         (ARM + "    checkpoints: [{a: b}]\n", ":5: checkpoints: one plain value"),
         (ARM + "    arm: {method: X}\n", ":5: arm 'a' gives its method twice"),
         (ARM + "    arm: {pretrained: perhaps}\n", ":2: arm 'a': pretrained=perhaps: pretrained is yes or no"),

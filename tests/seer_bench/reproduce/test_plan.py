@@ -201,3 +201,25 @@ def test_rows_without_an_entry_get_one_that_can_be_pasted(plan):
 
 def test_the_real_robot_is_said_to_be_one(plan):
     assert "comes from a real robot; no command plays it." in text_of(plan("table4"))
+
+
+@pytest.mark.parametrize("table", ["table1", "table2"])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("benchmark: calvim", "arm 'x': unknown benchmark 'calvim'. Did you mean 'calvin'"),
+        (f"benchmark: libero, protocol: {PROTOCOL}", f"arm 'x': unknown libero protocol '{PROTOCOL}'"),
+    ],
+)
+def test_names_that_no_table_has_are_refused_whatever_is_asked_for(plan, table, more, words):
+    with pytest.raises(UsageError) as caught:
+        plan(table, f"arms:\n  x: {{method: Random, policy: random, {more}}}\n")
+    assert words in str(caught.value)
+
+
+def test_one_run_under_two_names_is_refused(plan):
+    entry = "{method: Seer, policy: replay, checkpoints: [weights/9.jsonl]"
+    with pytest.raises(UsageError, match=r"e.yaml:3: arm 'y': 9.jsonl is played by arm 'x' already"):
+        plan(text=f"arms:\n  x: {entry}}}\n  y: {entry}}}\n")
+    apart = plan(text=f"arms:\n  x: {entry}}}\n  y: {entry}, seed: 1}}\n")
+    assert [len(arm.runs) for arm in apart.arms] == [1, 1]

@@ -1,10 +1,11 @@
-"""`seer-bench protocol`: what a protocol holds, and how two of them differ."""
+"""`seer-bench protocol`: which there are, what one holds, and how two of them differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from seer_bench.cli.console import stdout
 
@@ -12,7 +13,29 @@ if TYPE_CHECKING:
     from seer_bench.contracts import Benchmark
     from seer_bench.protocol import EvaluationProtocol
 
-protocol = typer.Typer(help="What a protocol holds, and how two of them differ.", no_args_is_help=True)
+protocol = typer.Typer(help="Protocols: which there are, what one holds, how two differ.", no_args_is_help=True)
+
+
+@protocol.command("list")
+def list_protocols() -> None:
+    """Print the protocols of every installed benchmark."""
+    print_protocols(stdout())
+
+
+def print_protocols(console: Console) -> None:
+    """One line a protocol, by benchmark; one whose packages are missing says so."""
+    from seer_bench.errors import MissingExtraError
+    from seer_bench.registry import BENCHMARKS, load_benchmark, plugins
+
+    for number, name in enumerate(sorted(plugins(BENCHMARKS))):
+        if number:
+            console.print()
+        console.print(f"protocols of {name}:", markup=False)
+        try:
+            for found in load_benchmark(name).protocols().values():
+                console.print(f"  {found.name:<27} {found.summary}", markup=False, soft_wrap=True)
+        except MissingExtraError as error:
+            console.print(f"  {error}", markup=False)
 
 
 @protocol.command("show")

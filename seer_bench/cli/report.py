@@ -42,7 +42,8 @@ def report(
     """Print the paper's tables with every run found, and write them as Markdown, CSV, LaTeX, HTML and JSON.
 
     html/index.html opens the pages: everything above, and every run with its failures, in one folder that can be
-    zipped and sent. Clips that were made once are kept in the run's folder, and shown by every later report.
+    zipped and sent, with --only too. Clips that were made once are kept in the run's folder, and shown by every later
+    report.
 
     What has no runs is printed only where nothing has any, or where it is asked for with --only; else a line says how
     it gets some.
@@ -53,12 +54,11 @@ def report(
     from seer_bench.registry import POLICIES, plugins
     from seer_bench.report import build_report, print_report, report_json, write_report
 
-    built = build_report(dirs or [Path("results/runs")], policies=plugins(POLICIES))
-    if only is not None:
-        built = built.only(only)
+    whole = build_report(dirs or [Path("results/runs")], policies=plugins(POLICIES))
+    built = whole if only is None else whole.only(only)
     console = stdout()
     filmed = _film_failures(built, clips, stderr()) if clips else _Filmed()
-    files = write_report(built, out)
+    files = write_report(built, out, whole=whole)
     if format is Format.json:
         typer.echo(json.dumps(report_json(built), indent=2))
     else:

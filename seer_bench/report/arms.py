@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +22,9 @@ USUAL_POLICIES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Method as tables call it -> name that a policy plugin of it usually has; for hints alone."""
+
+METHODS = (*USUAL_POLICIES, "OpenVLA", "RoboFlamingo", "SuSIE", "3D Diffuser Actor")
+"""Methods as tables call them."""
 
 _SCRATCH = " (w/o pretrain)"
 
@@ -101,8 +105,20 @@ def contradiction_note(manifest: Manifest) -> str:
 
 
 def _attributes(manifest: Manifest) -> dict[str, str]:
-    """A run's attributes as they were written, its method always among them."""
-    return {"method": manifest.policy.name, **manifest.arm}
+    """A run's attributes as they were written, its method always among them, and spelt as the tables spell it.
+
+    That holds for a method that somebody gave: the name of a plugin alone is no claim to be the paper's method.
+    """
+    given = dict(manifest.arm)
+    if "method" in given:
+        names = {_joined(name): name for name in METHODS}
+        given["method"] = names.get(_joined(given["method"]), given["method"])
+    return {"method": manifest.policy.name, **given}
+
+
+def _joined(name: str) -> str:
+    """A name in small letters without spaces, "-" and "_"; "Seer+" stays another one than "Seer"."""
+    return re.sub(r"[\s_-]", "", name.casefold())
 
 
 def _bare(name: str) -> str:

@@ -1,13 +1,12 @@
-"""What the tables share that show our rows beside the paper's: layout, JSON and CSV."""
+"""What the tables share that show our rows beside the paper's: how they are laid out."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from seer_bench.report import records
+from seer_bench.report import compared_records
 from seer_bench.report.arms import contradiction_note
 from seer_bench.report.checkpoints import ArmRow
 from seer_bench.report.comparison import Line, Measure, PrintedRow, best_values, compare
@@ -27,12 +26,14 @@ from seer_bench.report.document import (
 )
 from seer_bench.report.missing import Wanted, missing_hints
 from seer_bench.report.paper_table import Findings, PaperTable
-from seer_bench.report.verdict import FEW, NO_ROW, Verdict
+from seer_bench.report.verdict import FEW, NO_ROW
 from seer_bench.report.wording import checkpoint_note, checkpoint_table, error_table, hints
 
 LEGEND = (
-    " Beside a value of ours: = the printed value lies in our 95 % interval (agrees), ≠ it does not (differs), and "
-    "ours less the paper's. Rows that do not compare have neither."
+    " Beside a value of ours: = the printed value lies in our 95 % interval (agrees; a wide one "
+    "agrees with much), ≠ it does not (differs), and "
+    "ours less the paper's. Rows that do not compare have neither. Bold: the best among the "
+    "paper's rows and ours; ours of two protocols are not ranked with one another."
 )
 
 
@@ -52,6 +53,8 @@ class ComparedTable(PaperTable):
     """Whose runs fill it."""
     protocol: str
     """The protocol whose results compare with the paper's."""
+    notes: tuple[str, ...] = ()
+    """What holds for all of the paper's rows."""
     first: str | None = None
     """A command that makes a first row without a checkpoint; None where only rows of the paper have a place."""
 
@@ -78,7 +81,7 @@ class ComparedTable(PaperTable):
     def document(self, rows: Sequence[ArmRow[Any]], findings: Findings) -> Document:
         """The paper's rows with ours behind them, checkpoints, details of the runs, errors, published results."""
         notes = Notes()
-        groups = compare(self.printed, rows, self.measures, self.estimates)
+        groups = self.lines(rows)
         tables = self.tables(groups, rows, notes)
         several = [row for row in rows if row.choice is not None]
         if several:
@@ -137,97 +140,17 @@ class ComparedTable(PaperTable):
 
     def record(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, Any]:
         """The paper's rows, the arms with their verdicts, and every run."""
-        groups = compare(self.printed, rows, self.measures, self.estimates)
-        return {
-            "notes": list(self.notes),
-            "measures": [{"name": m.name, "heading": m.heading, "scale": m.scale} for m in self.measures],
-            "paper": [
-                {
-                    "label": paper.label,
-                    "arm": dict(paper.arm.pairs),
-                    "values": self._by_name([_unscaled(value, m) for value, m in self._pairs(paper.values)]),
-                    "notes": list(paper.notes),
-                }
-                for paper in self.printed
-            ],
-            "arms": [self._arm_record(line, line.row) for group in groups for line in group if line.row is not None],
-            "runs": [
-                {
-                    **records.run_record(run, self.run_notes(run)),
-                    "values": self._by_name([e and asdict(e) for e in self.estimates(run)]),
-                    **self.extra_columns(run),
-                }
-                for row in rows
-                for run in row.runs
-            ],
-        }
-
-    notes: tuple[str, ...] = ()
-    """What holds for all of the paper's rows."""
+        return compared_records.tree(self, rows)
 
     def csv(self, rows: Sequence[ArmRow[Any]]) -> Mapping[str, str]:
         """One line a row of the paper and of ours; values as fractions, verdicts and differences beside them."""
-        lines: list[dict[str, Any]] = []
-        extra: list[str] = []
-        for line in (line for group in compare(self.printed, rows, self.measures, self.estimates) for line in group):
-            if line.row is None and line.printed is not None:
-                values = self._by_name([_unscaled(v, m) for v, m in self._pairs(line.printed.values)])
-                remarks = " ".join((*self.notes, *line.printed.notes))
-                lines.append({"method": line.printed.label, "protocol": "paper", **values, "notes": remarks})
-            elif line.row is not None:
-                summary = line.row.summary
-                more = self.extra_columns(summary)
-                extra = list(more)
-                lines.append(
-                    {**self._csv_line(line, line.row), **more, "notes": " ".join(self._line_notes(line, line.row))}
-                )
-        suffixes = ("", "_low", "_high", "_difference", "_verdict")
-        values_columns = [f"{m.name}{suffix}" for m in self.measures for suffix in suffixes]
-        head = ["method", "paper_row", "protocol", "checkpoints", "selected", *values_columns]
-        unselected = [f"unselected_{self.measures[-1].name}{suffix}" for suffix in suffixes[:3]]
-        return {"": records.csv_text([*head, *unselected, "n", "planned", *extra, "notes"], lines)}
+        return {"": compared_records.lines(self, rows)}
 
-    def _csv_line(self, line: Line, row: ArmRow[Any]) -> dict[str, Any]:
-        """The columns of one row of ours that every table has."""
-        cells: dict[str, Any] = {
-            "method": row.summary.label,
-            "paper_row": line.printed.label if line.printed else None,
-            "protocol": row.summary.protocol.name,
-            "checkpoints": len(row.runs),
-            "selected": len(row.choice.chosen) if row.choice else len(row.runs),
-            "n": row.summary.n,
-            "planned": row.summary.planned,
-        }
-        for measure, estimate, verdict in zip(self.measures, line.estimates, line.verdicts, strict=True):
-            if estimate is not None:
-                cells |= records.interval_columns(measure.name, estimate)
-            cells[f"{measure.name}_verdict"] = verdict.word
-            cells[f"{measure.name}_difference"] = _unscaled(verdict.difference, measure)
-        if row.choice:
-            cells |= records.interval_columns(f"unselected_{self.measures[-1].name}", row.choice.unselected)
-        return cells
+    def lines(self, rows: Sequence[ArmRow[Any]]) -> list[tuple[Line, ...]]:
+        """The paper's rows, each with ours of the same arm, then ours that it does not have."""
+        return compare(self.printed, rows, self.measures, self.estimates)
 
-    def _arm_record(self, line: Line, row: ArmRow[Any]) -> dict[str, Any]:
-        """One row of ours for JSON."""
-        compared = [
-            None if estimate is None else {**asdict(estimate), **_verdict_record(verdict, measure)}
-            for measure, estimate, verdict in zip(self.measures, line.estimates, line.verdicts, strict=True)
-        ]
-        return {
-            "label": row.summary.label,
-            "arm": dict(row.arm.pairs),
-            "paper_row": line.printed.label if line.printed else None,
-            "protocol": row.summary.protocol.name,
-            "n": row.summary.n,
-            "planned": row.summary.planned,
-            "complete": row.summary.complete,
-            "values": self._by_name(compared),
-            "checkpoints": [run.label for run in row.runs],
-            "selection": records.choice_record(row),
-            "notes": list(self._line_notes(line, row)),
-        }
-
-    def _line_notes(self, line: Line, row: ArmRow[Any]) -> tuple[str, ...]:
+    def line_notes(self, line: Line, row: ArmRow[Any]) -> tuple[str, ...]:
         """The notes of one row of ours, which is that of `line`."""
         texts = [self.choice_note(row), contradiction_note(row.summary.manifest), *self.run_notes(row.summary)]
         # What else stands in the way of a comparison is among the notes of the run.
@@ -243,13 +166,13 @@ class ComparedTable(PaperTable):
         if notes is None:
             return Cell(line.label)
         if line.row is not None:
-            return Cell(line.label, notes=notes.number(self._line_notes(line, line.row)))
+            return Cell(line.label, notes=notes.number(self.line_notes(line, line.row)))
         return Cell(line.label, notes=notes.number((*self.notes, *(line.printed.notes if line.printed else ()))))
 
-    def _value(self, line: Line, column: int, best: Sequence[float | None]) -> Cell:
+    def _value(self, line: Line, column: int, best: Mapping[str, Sequence[float | None]]) -> Cell:
         """One number, with its interval, counts and verdict where it is ours."""
         measure, value = self.measures[column], line.value(column, self.measures)
-        top = value is not None and line.comparable and round(value, measure.digits) == best[column]
+        top = value is not None and line.comparable and round(value, measure.digits) == best[line.protocol][column]
         if line.row is None:
             shown = None if value is None else Drawn(printed=value, top=_top(measure))
             return Cell("n/a" if value is None else f"{value:.{measure.digits}f}", best=top, drawn=shown)
@@ -267,14 +190,6 @@ class ComparedTable(PaperTable):
             best=top,
             drawn=_drawn(line, column, measure),
         )
-
-    def _pairs(self, values: Sequence[Any]) -> list[tuple[Any, Measure]]:
-        """Values beside their measures."""
-        return list(zip(values, self.measures, strict=True))
-
-    def _by_name(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Values by the names of their measures."""
-        return {measure.name: value for value, measure in self._pairs(values)}
 
 
 def _units(line: Line) -> Cell:
@@ -308,14 +223,3 @@ def _drawn(line: Line, column: int, measure: Measure) -> Drawn | None:
     printed = line.printed.values[column] if line.printed and verdict.word in ("agrees", "differs") else None
     low, high = (None if end is None else measure.scale * end for end in (estimate.low, estimate.high))
     return Drawn(measure.scale * estimate.value, low, high, printed, _top(measure))
-
-
-def _unscaled(value: float | None, measure: Measure) -> float | None:
-    """A printed number as a fraction, or as subtasks; rounded to undo the noise of the division."""
-    return None if value is None else round(value / measure.scale, 6)
-
-
-def _verdict_record(verdict: Verdict, measure: Measure) -> dict[str, Any]:
-    """One verdict for JSON, its difference as a fraction, or as subtasks."""
-    difference = _unscaled(verdict.difference, measure)
-    return {"verdict": verdict.word, "reason": verdict.reason, "difference": difference}

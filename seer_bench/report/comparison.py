@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,11 @@ class Line:
         """Whether its values may be ranked with the paper's."""
         return self.row is None or not obstacles(self.row.summary)
 
+    @property
+    def protocol(self) -> str:
+        """What ours was played under; "" on the paper's own line."""
+        return "" if self.row is None else str(self.row.summary.protocol.name)
+
     def value(self, column: int, measures: Sequence[Measure]) -> float | None:
         """The value of one measure in the unit of the print."""
         if self.row is None:
@@ -110,13 +115,22 @@ def compare(
     return [*groups, *(tuple(lines) for lines in others.values())]
 
 
-def best_values(groups: Sequence[Sequence[Line]], measures: Sequence[Measure]) -> list[float | None]:
-    """The highest printed value of every column, over the rows that may be ranked; None where there is none."""
+def best_values(groups: Sequence[Sequence[Line]], measures: Sequence[Measure]) -> Mapping[str, Sequence[float | None]]:
+    """By `Line.protocol`, the highest printed value of every column that its lines may be ranked with.
+
+    Ours are ranked with the paper's rows and with ours of the same protocol, never with ours of another one; the
+    paper's rows with all that compare. None where no line has a value.
+    """
     lines = [line for group in groups for line in group if line.comparable]
-    best = []
-    for column, measure in enumerate(measures):
-        values = [line.value(column, measures) for line in lines]
-        best.append(max((round(value, measure.digits) for value in values if value is not None), default=None))
+
+    def highest(rivals: Sequence[Line], column: int, measure: Measure) -> float | None:
+        values = (line.value(column, measures) for line in rivals)
+        return max((round(value, measure.digits) for value in values if value is not None), default=None)
+
+    best = {}
+    for protocol in {line.protocol for line in lines}:
+        rivals = [line for line in lines if not protocol or line.protocol in ("", protocol)]
+        best[protocol] = [highest(rivals, column, measure) for column, measure in enumerate(measures)]
     return best
 
 

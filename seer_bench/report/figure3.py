@@ -159,28 +159,33 @@ class DataEfficiencyFigure(PaperTable):
         return texts
 
     def _gain(self, panel: Panel, rows: Sequence[ArmRow[Any]], fraction: float) -> str:
-        """By how many percent pre-training exceeds training from scratch in our runs."""
-        pretrained, scratch = (self._find(panel, rows, fraction, pretrained=word) for word in ("yes", "no"))
-        if pretrained is None or scratch is None:
-            return "not run"
-        if scratch.value == 0:
-            return "no relative improvement over a score of 0"
-        text = f"{100 * (pretrained.value / scratch.value - 1):.0f} %"
-        if pretrained.low is None or pretrained.high is None or not scratch.low or scratch.high is None:
-            return text
-        low, high = (100 * (a / b - 1) for a, b in ((pretrained.low, scratch.high), (pretrained.high, scratch.low)))
-        return f"{text} (from {low:.0f} to {high:.0f} % at the ends of both 95 % intervals)"
+        """By how many percent pre-training exceeds training from scratch in our runs, protocol by protocol."""
+        pretrained, scratch = (self._found(panel, rows, fraction, pretrained=word) for word in ("yes", "no"))
+        return _by_protocol(
+            {
+                name: [_gain_text(a, b) for a in pretrained[name] for b in scratch[name]]
+                for name in pretrained
+                if name in scratch
+            }
+        )
 
     def _value(self, panel: Panel, rows: Sequence[ArmRow[Any]], fraction: float) -> str:
-        """Our value of Seer at one share of the data."""
-        estimate = self._find(panel, rows, fraction, pretrained="yes")
-        return "not run" if estimate is None else estimate_text(estimate, panel.measure)
+        """Our value of Seer at one share of the data, protocol by protocol."""
+        found = self._found(panel, rows, fraction, pretrained="yes")
+        texts = {name: [estimate_text(value, panel.measure) for value in values] for name, values in found.items()}
+        return _by_protocol(texts)
 
-    def _find(self, panel: Panel, rows: Sequence[ArmRow[Any]], fraction: float, *, pretrained: str) -> Estimate | None:
-        """The value of the one row that compares; None where there is none, or more than one."""
+    def _found(
+        self, panel: Panel, rows: Sequence[ArmRow[Any]], fraction: float, *, pretrained: str
+    ) -> dict[str, list[Estimate]]:
+        """By protocol, the values of our rows that compare."""
         arm = Arm.of({"method": "Seer", "pretrained": pretrained, "data": _percent(fraction)})
-        found = [row for row in rows if row.arm == arm and _panel(row) is panel and not obstacles(row.summary)]
-        return _estimate(found[0]) if len(found) == 1 else None
+        found: dict[str, list[Estimate]] = {}
+        for row in rows:
+            estimate = _estimate(row) if _panel(row) is panel else None
+            if estimate is not None and row.arm == arm and not obstacles(row.summary):
+                found.setdefault(row.summary.protocol.name, []).append(estimate)
+        return found
 
     def _wanted(self, rows: Sequence[ArmRow[Any]]) -> list[Wanted]:
         """The points without a run, together where they differ in the share of the data alone."""
@@ -213,6 +218,25 @@ class DataEfficiencyFigure(PaperTable):
             "estimate": None if estimate is None else asdict(estimate),
             "obstacles": "; ".join(obstacles(row.summary)),
         }
+
+
+def _gain_text(pretrained: Estimate, scratch: Estimate) -> str:
+    """By how many percent one value exceeds another, with what the ends of their intervals give."""
+    if scratch.value == 0:
+        return "no relative improvement over a score of 0"
+    text = f"{100 * (pretrained.value / scratch.value - 1):.0f} %"
+    if pretrained.low is None or pretrained.high is None or not scratch.low or scratch.high is None:
+        return text
+    low, high = (100 * (a / b - 1) for a, b in ((pretrained.low, scratch.high), (pretrained.high, scratch.low)))
+    return f"{text} (from {low:.0f} to {high:.0f} % at the ends of both 95 % intervals)"
+
+
+def _by_protocol(texts: Mapping[str, Sequence[str]]) -> str:
+    """What ours give, with the protocol behind it where there are several; values of two protocols are never joined."""
+    if not texts:
+        return "not run"
+    joined = {name: " or ".join(values) for name, values in texts.items()}
+    return "; ".join(text if len(joined) == 1 else f"{text} under {plain(name)}" for name, text in joined.items())
 
 
 def _lines(

@@ -9,7 +9,7 @@ from typing import Any
 from seer_bench.report import records
 from seer_bench.report.arms import contradiction_note
 from seer_bench.report.checkpoints import ArmRow
-from seer_bench.report.document import ABSENT, Cell, Column, Document, Notes, Row, Table, percent, plain
+from seer_bench.report.document import ABSENT, Cell, Column, Document, Notes, Row, Table, counted, percent, plain
 from seer_bench.report.paper_figures import load_generalization
 from seer_bench.report.paper_real_robot import load_real_robot_table
 from seer_bench.report.paper_table import Findings, PaperTable
@@ -165,8 +165,8 @@ class GeneralizationFigure(PaperTable):
 
     def _line(self, result: TaskResult, row: ArmRow[Any], notes: Notes) -> Row:
         """One disturbed task of one row."""
-        remarks = [*_notes(row), *self._words(result)]
         calm = _undisturbed(result, row.summary)
+        remarks = [*_notes(row), *self._words(result), *_unequal(result, calm, row.summary)]
         return (
             Cell(row.summary.label, notes=notes.number(map(plain, remarks))),
             *value_cells(result),
@@ -193,6 +193,18 @@ def _notes(row: ArmRow[RealRobotSummary]) -> list[str]:
 def _undisturbed(result: TaskResult, summary: RealRobotSummary) -> TaskResult | None:
     """The task that a disturbed one is a variant of, in the same campaign."""
     return next((other for other in summary.everything if other.plan.id == result.plan.of), None)
+
+
+def _unequal(result: TaskResult, calm: TaskResult | None, summary: RealRobotSummary) -> list[str]:
+    """That a value with the disturbance and one without came about otherwise, so that their difference misleads."""
+    rule = summary.campaign.aggregation
+    if calm is None or rule == "mean" or calm.plan.trials == result.plan.trials:
+        return []
+    with_it, without = (counted(plan.trials, "trial") for plan in (result.plan, calm.plan))
+    return [
+        f"Undisturbed, a case has {without}, made one by '{rule}'; disturbed it has {with_it}. The difference of the "
+        "two is not the disturbance's alone."
+    ]
 
 
 def _task_record(result: TaskResult, summary: RealRobotSummary) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from seer_bench.report.arms import Arm, policy_of
 
+_SAY_THEIR_METHOD = ("seer", "expert", "random")
+"""Policies that bring the attribute "method" along; of others nobody knows."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -27,7 +30,9 @@ def fill(wanted: Wanted, policy: str) -> str:
     """The command that fills a row; CHECKPOINT stands for a path that nobody but the reader knows."""
     command = ["seer-bench", "run", wanted.benchmark, "--policy", policy, "--protocol", wanted.protocol]
     command += ["--ckpt", "CHECKPOINT"]
-    for key, value in sorted(wanted.arm.options.items()):
+    own = policy in (wanted.arm.method, *_SAY_THEIR_METHOD)
+    attributes = wanted.arm.options if own else {"method": wanted.arm.method, **wanted.arm.options}
+    for key, value in sorted(attributes.items()):
         command += ["--arm", f"{key}={value}"]
     return shlex.join(command)
 
@@ -35,24 +40,29 @@ def fill(wanted: Wanted, policy: str) -> str:
 def missing_hints(wanted: Iterable[Wanted], policies: Collection[str]) -> list[str]:
     """One hint a row that an installed policy can fill, then one for each reason why others cannot be filled."""
     hints = []
-    absent: dict[str, str] = {}
-    unknown = []
+    absent: dict[str, tuple[Wanted, str]] = {}
+    unknown: dict[str, Wanted] = {}
     for row in wanted:
         policy = row.arm.method if row.arm.method in policies else policy_of(row.arm.method)
         if policy is None:
-            unknown.append(row.label)
+            unknown[row.label] = row
         elif policy not in policies:
-            absent[row.label] = policy
+            absent[row.label] = (row, policy)
         else:
             first, rest = ("it", "") if not row.others else ("the first", f"; the others with {_either(row.others)}")
             hints.append(f"{row.label}: not run. Fill {first} with: {fill(row, policy)}{rest}")
     installed = f"installed are: {', '.join(sorted(policies))}" if policies else "none is"
     if absent:
-        hints.append(f"{_listed(absent)}: not run. Policies not installed: {_listed(absent.values())} ({installed}).")
-    if unknown:
+        names, (row, policy) = _listed(policy for _, policy in absent.values()), next(iter(absent.values()))
         hints.append(
-            f"{_listed(unknown)}: not run. No policy plugin is known; a run of your own plugin fills a row if "
-            "--arm method=... names the method as the table does."
+            f"{_listed(absent)}: not run. Policies not installed: {names} ({installed}). A plugin called {policy} "
+            f"would fill {row.label} with: {fill(row, policy)}"
+        )
+    if unknown:
+        row = next(iter(unknown.values()))
+        hints.append(
+            f"{_listed(unknown)}: not run. No policy plugin is known; one of your own, POLICY, would fill {row.label} "
+            f"with: {fill(row, 'POLICY')}"
         )
     return hints
 

@@ -48,11 +48,16 @@ def print_report(report: Report, console: Console) -> None:
         terminal.print_hints([MORE], console)
 
 
-def write_report(report: Report, folder: Path) -> list[Path]:
+def write_report(report: Report, folder: Path, *, whole: Report | None = None) -> list[Path]:
     """Write the report in every format; each file is replaced as a whole, and none before all are made.
 
     Figures and Parquet files of an earlier report that this one has not are removed, so that nothing in the folder
     speaks of other runs.
+
+    Args:
+        report: whose tables are written.
+        folder: where to; it is made if need be.
+        whole: what the pages show, where that is more than `report`; a new `folder`/html replaces the old one.
 
     Returns:
         The files of each table: Markdown, LaTeX, JSON and CSV, its figure as PNG and PDF where it has one, and Parquet
@@ -64,7 +69,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     files: dict[str, bytes] = {}
     for table in report.tables:
         files |= _table_files(table)
-    pages = render(report)
+    pages = render(whole or report)
     figure_names = {f"{table.table.key}{suffix}" for table in report.tables for suffix in figures.SUFFIXES}
     parquet_names = {f"{name.removesuffix('.csv')}.parquet" for name in files if name.endswith(".csv")}
     try:

@@ -160,5 +160,11 @@ def _task_table(summaries: Sequence[ChainSummary], which: Collection[int]) -> Ta
             text = f"{percent(score.rate.value)} ({score.successes}/{score.attempts})"
             cells.append(Cell(text, interval(score.rate.low, score.rate.high, digits=1, scale=100)))
         rows.append(tuple(cells))
-    part = "" if len(which) == len(summaries) else f", runs {min(which) + 1} to {max(which) + 1} of {len(summaries)}"
+    part = "" if len(which) == len(summaries) else f", {_numbers(which)} of {len(summaries)}"
     return Table(f"Success per task in % (solved/tried){part}", columns, (tuple(rows),))
+
+
+def _numbers(which: Collection[int]) -> str:
+    """Which runs, counted from 1."""
+    first, last = min(which) + 1, max(which) + 1
+    return f"run {first}" if first == last else f"runs {first} to {last}"

@@ -24,6 +24,10 @@ HOW = (
 )
 """How rows of ours come about."""
 
+_NOT_ALLOWED = (
+    "No interval of this row allows for the choice; that of the mean of the best in the table of checkpoints does."
+)
+
 AGGREGATION = {
     "mean": "the mean over the trials of each case",
     "best_of": "the best trial of each case",
@@ -48,7 +52,7 @@ class RealRobot(ComparedTable):
         )
         self.notes = (
             f"As printed in the paper: {paper.metric}. Which rule makes one value of the trials of a case, it does not "
-            "say, and it prints no intervals.",
+            "say, and it prints no intervals, so verdicts take its values as exact but for rounding.",
             *(finding.text for finding in audit_paper() if finding.key == KEY and finding.row is None),
         )
         self.measures = (
@@ -135,7 +139,7 @@ class RealRobot(ComparedTable):
         )
         return (
             f"Several checkpoints: {mean} by Avg. SR on these very trials; unselected mean over all {choice.of}: "
-            f"{estimate_text(choice.unselected, self.measures[-1])}. No interval of this row allows for the choice."
+            f"{estimate_text(choice.unselected, self.measures[-1])}. {_NOT_ALLOWED if choice.made else ''}".rstrip()
         )
 
     def missing(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], findings: Findings) -> list[str]:

@@ -22,7 +22,8 @@ def paper_note(metric: str) -> str:
     """What a reader must know before comparing with the paper's rows."""
     return (
         f"As printed in the paper: {metric.rstrip('.')}. Checkpoints picked by their scores on the test itself "
-        "are favoured over one that was fixed beforehand. The paper prints no intervals."
+        "are favoured over one that was fixed beforehand. The paper prints no intervals, so verdicts take its values "
+        "as exact but for rounding."
     )
 
 

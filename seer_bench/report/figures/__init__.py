@@ -45,7 +45,7 @@ def _plot(table: PaperTable, rows: Sequence[ArmRow[Any]], heading: str) -> Plot 
         return dot_plot(heading, table, rows, columns, across="Solved rollouts in %", intervals=intervals)
     if isinstance(table, RealRobot):
         rates = {i: measure.heading for i, measure in enumerate(table.measures) if measure.scale == 100}
-        return dot_plot(heading, table, rows, rates, across="SR in %", intervals="the cases are the units")
+        return dot_plot(heading, table, rows, rates, across="SR in %", intervals="the cases are the units", joint=False)
     if isinstance(table, DataEfficiencyFigure):
         return data_efficiency_plot(heading, table, rows)
     if isinstance(table, GeneralizationFigure):

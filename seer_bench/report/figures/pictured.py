@@ -34,7 +34,7 @@ def data_efficiency_plot(heading: str, table: DataEfficiencyFigure, rows: Rows) 
         panels.append(_panel(panel.title, panel, table, [point for point in mine if not point["obstacles"]]))
         for name in dict.fromkeys(point["protocol"] for point in mine if point["obstacles"]):
             apart = [point for point in mine if point["obstacles"] and point["protocol"] == name]
-            panels.append(_panel(f"{panel.title}. {apart_title(name)}", panel, table, apart))
+            panels.append(_panel(f"{panel.title.rstrip('.')}. {apart_title(name)}", panel, table, apart))
     reasons = protocol_notes(row.summary for row in rows)
     said = (plain(text) for text in record["statements"])
     return CurvePlot(heading, tuple(panels), (f"Ours, with 95 % intervals. {_PICTURE}", *reasons, *said))
@@ -77,21 +77,24 @@ def _panel(title: str, panel: Panel, table: DataEfficiencyFigure, points: Sequen
 
 
 def _curves(points: Sequence[Record], measure: Measure) -> list[Curve]:
-    """A curve a series; where a share has several points the further ones become curves of their own."""
-    curves: dict[tuple[str, int], dict[float, Record]] = {}
+    """A curve a series and protocol; where a share has several points, the further ones are curves of their own."""
+    curves: dict[tuple[str, str, int], dict[float, Record]] = {}
     for point in points:
-        share, turn = float(point["fraction"].rstrip("%")), 0
-        while share in curves.get((point["series"], turn), {}):
+        share, line, turn = float(point["fraction"].rstrip("%")), (point["series"], point["protocol"]), 0
+        while share in curves.get((*line, turn), {}):
             turn += 1
-        curves.setdefault((point["series"], turn), {})[share] = point
+        curves.setdefault((*line, turn), {})[share] = point
+    several = len({protocol for _, protocol, _ in curves}) > 1
     found = []
-    for kind, ((series, turn), by_share) in enumerate(curves.items()):
+    for kind, ((series, protocol, turn), by_share) in enumerate(curves.items()):
         rising = sorted(by_share.items())
         sizes = dict.fromkeys(count(point["n"]) for _, point in rising)
         reasons = dict.fromkeys(reason for _, point in rising if (reason := point["obstacles"]))
         name = Name(
             series if turn == 0 else f"{series}, arm {turn + 1}",
-            "; ".join([together(f"n = {', '.join(sizes)}"), *map(plain, reasons)]),
+            "; ".join(
+                [*([plain(protocol)] if several else []), together(f"n = {', '.join(sizes)}"), *map(plain, reasons)]
+            ),
         )
         marks = tuple((share, scaled(Estimate(**point["estimate"]), measure.scale)) for share, point in rising)
         found.append(Curve(name, marks, printed=False, kind=kind))

@@ -13,8 +13,8 @@ from seer_bench.report.verdict import obstacles
 APART = "Not comparable with the paper's rows"
 
 _CHOSEN = (
-    "Best k of m: mean of the best k of m checkpoints, selected on the test set, as the paper does; the table of the "
-    "same name has the unselected mean."
+    "Best k of m: mean of the best k of m checkpoints, selected on the test set; the table of the same name has the "
+    "unselected mean."
 )
 
 
@@ -29,10 +29,16 @@ def apart_title(protocol: str) -> str:
     return f"{APART}: {plain(protocol)}"
 
 
-def detail(summary: RunSummary) -> str:
-    """How many units, and what else qualifies a row; why its protocol does not compare is said in the notes."""
+def detail(summary: RunSummary, *, protocol: bool = False) -> str:
+    """How many units, and what else qualifies a row; why its protocol does not compare is said in the notes.
+
+    Args:
+        summary: the row.
+        protocol: whether its name is said too, which the title has where all rows share it.
+    """
     reasons = [why for why in obstacles(summary) if why not in (_protocol_reason(summary), "partial run")]
-    return ", ".join([units(summary.n, summary.planned), *map(plain, reasons)])
+    names = [summary.protocol.name] if protocol else []
+    return ", ".join([units(summary.n, summary.planned), *map(plain, [*names, *reasons])])
 
 
 def units(n: int, planned: int) -> str:
@@ -45,16 +51,17 @@ def together(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
-def notes(rows: Sequence[ArmRow[Any]], intervals: str) -> tuple[str, ...]:
+def notes(rows: Sequence[ArmRow[Any]], intervals: str, *, joint: bool = True) -> tuple[str, ...]:
     """What the marks are, and what qualifies the rows.
 
     Args:
         rows: ours.
         intervals: what kind they are, for the brackets behind "95 % intervals".
+        joint: whether rows of several checkpoints have another kind.
     """
     marks = "Open marks: as printed in the paper, which gives no intervals."
     texts = [f"Filled marks: ours, with 95 % intervals ({intervals}). {marks}" if rows else marks]
-    if any(row.choice is not None for row in rows):
+    if joint and any(row.choice is not None for row in rows):
         texts.append("Rows of several checkpoints: Agresti and Coull's interval for the checkpoints together.")
     if any(row.choice is not None and row.choice.made for row in rows):
         texts.append(_CHOSEN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table, marks
+from seer_bench.report.document import ABSENT, Cell, Column, Document, Row, Table, marks, shorten
 
 _SPECIAL = str.maketrans(
     {
@@ -32,6 +32,8 @@ _SIGNS = {"agrees": "=", "differs": r"\ensuremath{\neq}"}
 
 _LONG_HEADING = 16
 """Characters from which a heading of numbers is broken."""
+_HEADING = 60
+"""Characters of a heading."""
 _LINE, _SMALL_LINE = 36, 48
 """Characters from which other texts are, and small print."""
 _MANY = 7
@@ -103,8 +105,10 @@ def _line(cells: list[str]) -> str:
 
 def _heading(column: Column) -> str:
     """The heading, with the subheading behind it; a long one is broken into lines."""
-    text = escape(f"{column.heading} ({column.subheading})" if column.subheading else column.heading)
-    if len(column.heading) <= _LONG_HEADING:
+    heading = shorten(column.heading, _HEADING)
+    heading = f"{heading} ({column.subheading})" if column.subheading else heading
+    text = escape(heading)
+    if len(heading) <= _LONG_HEADING:
         return text
     return rf"\parbox[b]{{1.8cm}}{{\raggedleft {text}}}" if column.align == "right" else text
 

@@ -94,8 +94,8 @@ def _render(table: Table, width: int, names: int) -> RichTable:
 
 
 def _heading(column: Column) -> Text:
-    """The heading; protocol names below it break at their slash."""
-    text = Text(shorten(column.heading, _HEADING))
+    """The heading; names of rows break behind their dots, protocol names below it at their slash."""
+    text = Text(shorten(column.heading, _HEADING).replace(" · ", " ·\n"))
     if column.subheading:
         text.append("\n" + column.subheading.replace("/", "/\n"), style="dim")
     return text

@@ -233,13 +233,24 @@ def write_session(
     return path
 
 
-@pytest.fixture
-def write_run(tmp_path: Path) -> WriteRun:
-    """One session of a run below `tmp_path`/runs; calling it again with the same name adds a session."""
+def _writer(folder: Path) -> WriteRun:
+    """Writes runs into `folder`, one session a call."""
 
     def write(
         name: str, results: Sequence[UnitResult], manifest: Manifest | None = None, allow_mixed: bool = False
     ) -> Path:
-        return write_session(tmp_path / "runs" / name, results, manifest, allow_mixed)
+        return write_session(folder / name, results, manifest, allow_mixed)
 
     return write
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> WriteRun:
+    """One session of a run below `tmp_path`/runs; calling it again with the same name adds a session."""
+    return _writer(tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def write_shared(tmp_path_factory: pytest.TempPathFactory) -> WriteRun:
+    """As `write_run`, for runs that a whole module reads."""
+    return _writer(tmp_path_factory.mktemp("shared") / "runs")

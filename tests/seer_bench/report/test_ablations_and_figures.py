@@ -115,6 +115,29 @@ def test_a_relative_improvement_needs_rows_that_compare(fake, write_run):
     assert any("other pixels" in note for note in document.notes)
 
 
+def test_the_figure_joins_no_two_protocols(fake, write_run):
+    one, other = fake.make_protocol(), fake.make_protocol("calvin-abc-d/seer-v1")
+
+    def row(protocol, solved, **arm):
+        manifest = fake.make_manifest(protocol, arm={"data": "10%", **arm})
+        name = f"{protocol.name.rpartition('/')[2]}-{solved}"
+        return write_run(name, [fake.chain(i, solved) for i in range(10)], manifest).parent
+
+    def said(folder):
+        notes = build_report([folder]).table("figure3").document.notes
+        return next(note for note in notes if "adds 150 %" in note)
+
+    row(one, 4)
+    assert said(row(other, 1, pretrained="no")).endswith("Ours: not run.")
+    row(other, 3)
+    assert "Ours: 200 % (" in said(row(other, 3))
+    both = said(row(one, 2, pretrained="no"))
+    assert (
+        "Ours: 200 % (from 200 to 200 % at the ends of both 95 % intervals) under calvin-abc-d/seer-v1; 100 %" in both
+    )
+    assert both.endswith("under calvin-abc-d/v1.")
+
+
 def test_the_real_robot_shows_the_paper_its_audit_and_what_is_missing(report):
     document = report.table("table4").document
     rows = {row[0].text: row for group in document.tables[0].groups for row in group}
@@ -179,5 +202,7 @@ def test_the_command_prints_and_writes_one_table(fake, write_run, tmp_path):
     assert "LIBERO-LONG" not in done.output
     names = {file.name.split(".")[0] for file in (tmp_path / "out").iterdir() if file.is_file()}
     assert names == {"table2", "table2_tasks", "table2_published"}
+    pages = {page.name for page in (tmp_path / "out" / "html").glob("*.html")}
+    assert {"index.html", "table1.html", "table2.html", "figure3.html"} <= pages
     wrong = CliRunner().invoke(app, ["report", str(path), "--only", "table9", "--out", str(tmp_path / "out")])
     assert wrong.exit_code != 0

@@ -44,6 +44,14 @@ def test_the_manifest_gives_the_method_or_else_the_policys_name_is_it(fake):
     assert arm_of_run(fake.make_manifest(arm={"method": "Seer+"})).method == "Seer+"
 
 
+@pytest.mark.parametrize("written", ["seer", "SEER", "Seer"])
+def test_a_method_that_is_given_may_be_spelt_otherwise_and_a_plugins_name_claims_nothing(fake, written):
+    assert arm_of_run(fake.make_manifest(policy="mine", arm={"method": written})) == arm_of_paper("Seer")
+    assert arm_of_run(fake.make_manifest(policy="gr1", arm={"method": "gr1"})) == arm_of_paper("GR-1")
+    assert arm_of_run(fake.make_manifest(policy="gr1", arm={})) != arm_of_paper("GR-1")
+    assert arm_of_run(fake.make_manifest(arm={"method": "Seer+ours"})).method == "Seer+ours"
+
+
 def test_names_show_what_is_not_the_default(fake):
     assert own_attributes(fake.make_manifest(arm={"method": "Seer", "pretrained": "yes", "data": "0.1"})) == {
         "data": "10%"

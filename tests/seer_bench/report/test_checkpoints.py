@@ -16,12 +16,12 @@ def checkpoint(number: int) -> tuple[str, str]:
     return (f"epoch_{number}.pth", f"{number:02d}" * 32)
 
 
-@pytest.fixture
-def five(fake, write_run):
+@pytest.fixture(scope="module")
+def five(fake, write_shared):
     """Five complete checkpoints of Seer whose average lengths are 1.0, 2.0, 3.0, 4.0 and 5.0 less 0.5."""
     for number in range(5):
         results = [fake.chain(i, number + i % 2) for i in range(10)]
-        path = write_run(f"c{number}", results, fake.make_manifest(checkpoint=checkpoint(number)))
+        path = write_shared(f"c{number}", results, fake.make_manifest(checkpoint=checkpoint(number)))
     return build_report([path.parent])
 
 
@@ -50,7 +50,7 @@ def test_the_best_three_make_the_value_and_the_choice_is_told(five):
 
 
 def test_machines_get_the_choice(fake, five, tmp_path):
-    files = fake.texts(write_report(five, tmp_path))
+    files = fake.texts(write_report(five.only("table2"), tmp_path))
     (arm,) = json.loads(files["table2.json"])["arms"]
     assert (arm["paper_row"], len(arm["checkpoints"]), arm["selection"]["made"]) == ("Seer", 5, True)
     assert arm["selection"]["unselected"]["value"] == pytest.approx(2.5)

@@ -13,15 +13,15 @@ def rows_of(table) -> dict:
     return {row[0].text: row for group in table.groups for row in group}
 
 
-@pytest.fixture
-def report(fake, write_run):
+@pytest.fixture(scope="module")
+def report(fake, write_shared):
     """Complete runs of two arms of the paper: one that agrees in Avg. Len., one that is far above the print."""
     protocol = fake.make_protocol(count=100)
     # 94, 88, 80, 72 and 64 of 100 chains reach 1 to 5 subtasks, so Avg. Len. is 3.98, as printed.
     solved = [5] * 64 + [4] * 8 + [3] * 8 + [2] * 8 + [1] * 6 + [0] * 6
-    write_run("seer", [fake.chain(i, s) for i, s in enumerate(solved)], fake.make_manifest(protocol))
+    write_shared("seer", [fake.chain(i, s) for i, s in enumerate(solved)], fake.make_manifest(protocol))
     scratch = fake.make_manifest(protocol, arm={"pretrained": "no"})
-    path = write_run("scratch", [fake.chain(i, 5) for i in range(100)], scratch)
+    path = write_shared("scratch", [fake.chain(i, 5) for i in range(100)], scratch)
     return build_report([path.parent], policies=["seer", "expert"])
 
 
@@ -68,6 +68,16 @@ def test_the_best_is_marked_among_rows_that_compare_alone(report, fake, write_ru
     assert [name for name, row in rows.items() if row[6].best] == ["Seer"]
 
 
+def test_ours_of_two_protocols_are_not_ranked_with_one_another(fake, write_run):
+    for name, solved in (("calvin-abc-d/v1", 4), ("calvin-abc-d/seer-v1", 5)):
+        for policy, less in (("good", 0), ("poor", 1)):
+            manifest = fake.make_manifest(fake.make_protocol(name, count=1), policy=policy)
+            path = write_run(f"{policy}{solved}", [fake.chain(0, solved - less)], manifest)
+    groups = build_report([path.parent]).table("table2").document.tables[0].groups
+    best = [(row[0].text.split()[0], row[-1].text) for group in groups for row in group if row[6].best]
+    assert best == [("good", "calvin-abc-d/seer-v1"), ("good", "calvin-abc-d/v1")]
+
+
 def test_a_run_under_another_protocol_stands_beside_the_row_and_does_not_fill_it(fake, write_run):
     tiny = fake.make_protocol("calvin-abc-d/v1-tiny", comparable="other pixels")
     report = build_report([write_run("tiny", [fake.chain(0, 5)], fake.make_manifest(tiny))], policies=["seer"])
@@ -87,7 +97,7 @@ def test_published_results_are_a_table_a_protocol_with_ours_beside_them(report):
     assert not any(cell.best for table in tables for group in table.groups for row in group for cell in row)
 
 
-def test_missing_rows_name_a_command_only_where_a_policy_is_installed():
+def test_missing_rows_name_the_command_that_fills_them_and_what_it_needs():
     wanted = [
         Wanted(name, arm_of_paper(name), "calvin", "calvin-abc-d/v1")
         for name in ("Seer (w/o pretrain)", "GR-1", "SuSIE", "RoboFlamingo")
@@ -97,8 +107,14 @@ def test_missing_rows_name_a_command_only_where_a_policy_is_installed():
         "Seer (w/o pretrain): not run. Fill it with: seer-bench run calvin --policy seer --protocol calvin-abc-d/v1 "
         "--ckpt CHECKPOINT --arm pretrained=no"
     )
-    assert absent == "GR-1: not run. Policies not installed: gr1 (installed are: seer)."
-    assert unknown.startswith("SuSIE, RoboFlamingo: not run. No policy plugin is known")
-    assert not any("seer-bench run" in hint for hint in missing_hints(wanted, []))
+    assert absent == (
+        "GR-1: not run. Policies not installed: gr1 (installed are: seer). A plugin called gr1 would fill GR-1 with: "
+        "seer-bench run calvin --policy gr1 --protocol calvin-abc-d/v1 --ckpt CHECKPOINT --arm method=GR-1"
+    )
+    assert unknown == (
+        "SuSIE, RoboFlamingo: not run. No policy plugin is known; one of your own, POLICY, would fill SuSIE with: "
+        "seer-bench run calvin --policy POLICY --protocol calvin-abc-d/v1 --ckpt CHECKPOINT --arm method=SuSIE"
+    )
+    assert not any("Fill it with" in hint for hint in missing_hints(wanted, []))
     third_party = missing_hints(wanted[2:3], ["SuSIE"])
     assert "--policy SuSIE" in third_party[0]

@@ -100,7 +100,7 @@ def damage(path: Path, data: st.DataObject) -> None:
     path.write_bytes(after)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_damaged_the_other_runs_are_reported_as_before(whole, expected, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged") / "runs"

@@ -37,39 +37,44 @@ def weights(name: str) -> tuple[str, str]:
     return name, name.encode().hex().ljust(64, "0")[:64]
 
 
-@pytest.fixture
-def report(fake, write_run):
+@pytest.fixture(scope="module")
+def report(fake, write_shared):
     """Comparable rows, privileged and partial ones, another protocol, one chain alone, and names of every kind."""
     tiny = fake.make_protocol("calvin-abc-d/v1-tiny", comparable="TinyRenderer: other pixels")
     chains = [fake.chain(i, i % 6) for i in range(10)]
     for i in range(4):
         solved = [fake.chain(n, min(5, n % 6 + i)) for n in range(10)]
-        write_run(f"seer{i}", solved, fake.make_manifest(checkpoint=weights(f"e{i}.pth")))
-    write_run("scratch", chains, fake.make_manifest(arm={"pretrained": "no"}))
-    write_run("tenth", chains, fake.make_manifest(arm={"data": "10%"}))
-    write_run("all", [fake.chain(i, 5) for i in range(10)], fake.make_manifest(policy="all", checkpoint=None))
-    write_run("none", [fake.chain(i, 0) for i in range(10)], fake.make_manifest(policy=HOSTILE, checkpoint=None))
-    write_run("expert", chains, fake.make_manifest(policy="expert", privileged=True, checkpoint=None))
-    write_run("partial", [fake.chain(0, 2)], fake.make_manifest(policy="started", checkpoint=None))
-    write_run("tiny", chains, fake.make_manifest(tiny, policy=LONG, checkpoint=weights(f"{LONG}.safetensors")))
+        write_shared(f"seer{i}", solved, fake.make_manifest(checkpoint=weights(f"e{i}.pth")))
+    write_shared("scratch", chains, fake.make_manifest(arm={"pretrained": "no"}))
+    write_shared("tenth", chains, fake.make_manifest(arm={"data": "10%"}))
+    write_shared("all", [fake.chain(i, 5) for i in range(10)], fake.make_manifest(policy="all", checkpoint=None))
+    write_shared("none", [fake.chain(i, 0) for i in range(10)], fake.make_manifest(policy=HOSTILE, checkpoint=None))
+    write_shared("expert", chains, fake.make_manifest(policy="expert", privileged=True, checkpoint=None))
+    write_shared("partial", [fake.chain(0, 2)], fake.make_manifest(policy="started", checkpoint=None))
+    write_shared("tiny", chains, fake.make_manifest(tiny, policy=LONG, checkpoint=weights(f"{LONG}.safetensors")))
     long = fake.task_protocol()
-    write_run("tasks", fake.rollouts(2, 1, 0, 2, 2, 2, 1, 0, 2, 2), fake.make_manifest(long))
-    write_run("some", fake.rollouts(2, 1), fake.make_manifest(long, policy=HOSTILE, checkpoint=weights(f"{LONG}.pth")))
-    path = write_run("long", fake.rollouts(*[1] * 10), fake.make_manifest(long, policy=LONG, arm={"variant": LONG}))
+    write_shared("tasks", fake.rollouts(2, 1, 0, 2, 2, 2, 1, 0, 2, 2), fake.make_manifest(long))
+    write_shared(
+        "some", fake.rollouts(2, 1), fake.make_manifest(long, policy=HOSTILE, checkpoint=weights(f"{LONG}.pth"))
+    )
+    path = write_shared("long", fake.rollouts(*[1] * 10), fake.make_manifest(long, policy=LONG, arm={"variant": LONG}))
     return build_report([path.parent])
 
 
-@pytest.fixture
-def crowd(fake, write_run):
+@pytest.fixture(scope="module")
+def crowd(fake, tmp_path_factory):
     """More arms than a panel takes."""
+    runs = tmp_path_factory.mktemp("crowd")
     for i in range(MOST + 3):
         name = f"{LONG}-{i}" if i % 2 else f"p{i}"
         chains = [fake.chain(n, (n * i) % 6) for n in range(10)]
-        path = write_run(f"c{i}", chains, fake.make_manifest(policy=name, checkpoint=weights(f"epoch_{i}_{LONG}.pth")))
+        fake.write_session(
+            runs / f"c{i}", chains, fake.make_manifest(policy=name, checkpoint=weights(f"epoch_{i}_{LONG}.pth"))
+        )
         rollouts = fake.rollouts(*(n % 3 for n in range(10)))
         manifest = fake.make_manifest(fake.task_protocol(), policy=name, checkpoint=weights(f"e{i}.pth"))
-        write_run(f"t{i}", rollouts, manifest)
-    return build_report([path.parent])
+        fake.write_session(runs / f"t{i}", rollouts, manifest)
+    return build_report([runs])
 
 
 def drawn(table):
@@ -148,6 +153,24 @@ def test_the_picture_of_the_paper_gets_no_points(report, tmp_path):
     assert [curve.name.text for curve in libero.curves] == ["Seer"]
     assert any("n/a" in note for note in shown.notes)
     assert any(note.startswith("The paper says: with 10%") for note in shown.notes)
+
+
+def test_a_curve_joins_points_of_one_protocol_alone(fake, write_run):
+    other = fake.make_protocol("calvin-abc-d/seer-v1")
+    tiny = fake.make_protocol("calvin-abc-d/v1-tiny", comparable="other pixels")
+    chains = [fake.chain(i, i % 6) for i in range(10)]
+    write_run("tenth", chains, fake.make_manifest(arm={"data": "10%"}))
+    write_run("tiny", chains, fake.make_manifest(tiny))
+    report = build_report([write_run("whole", chains, fake.make_manifest(other)).parent])
+    calvin, apart = plot(report.table("figure3")).panels[1:]
+    assert [(curve.name.detail.split(";")[0], [x for x, _ in curve.points]) for curve in calvin.curves] == [
+        ("calvin-abc-d/seer-v1", [100]),
+        ("calvin-abc-d/v1", [10]),
+    ]
+    assert apart.title == "CALVIN ABC-D: Avg. Len. Not comparable with the paper's rows: calvin-abc-d/v1-tiny"
+    details = {c.name.text: c.name.detail for c in plot(report.table("table2")).panels[0].curves}
+    assert "calvin-abc-d/seer-v1" in details["seer · epoch_19.pth"]
+    assert "calvin-abc-d/v1" in details["seer · epoch_19.pth · data=10%"]
 
 
 def test_a_panel_without_points_says_so(fake, write_run):
@@ -294,13 +317,14 @@ assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_the_same_runs_give_the_same_bytes(report, tmp_path):
+    runs = report.table("table2").summaries[0].paths[0].parent
     own = tmp_path / "matplotlibrc"
     own.write_text("font.size: 20\naxes.facecolor: red\nlines.linewidth: 9\n")
     outputs = []
     for seed, rc in (("1", ""), ("2", str(own))):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "MATPLOTLIBRC": rc or str(tmp_path / "none")}
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(tmp_path / "runs")],
+            [sys.executable, "-c", PROGRAM, str(runs)],
             env=environment,
             capture_output=True,
             text=True,
@@ -337,6 +361,9 @@ def test_the_robot_under_disturbances_stands_beside_itself_without(fake, write_r
     assert (under.printed, without.printed) == ((), ())
     assert shown.notes[0] == f"Disturbances: (1) {words.strip()}."
     check_texts(drawn(report.table("figure5")))
+    checkpoints = [fake.make_manifest(campaign, checkpoint=weights(name)) for name in ("a.pth", "b.pth")]
+    paths = [write_run(f"c{i}", [*solved, *disturbed], manifest) for i, manifest in enumerate(checkpoints)]
+    assert not any("Agresti" in note for note in plot(build_report(paths).table("table4")).notes)
     robot = [row for group in plot(report.table("table4")).groups for row in group.rows if row.ours]
     assert [mark and mark.value for mark in robot[0].ours] == [75, None, None, None, 75]
     assert render(report.table("figure5"))[".png"].startswith(b"\x89PNG")

@@ -17,13 +17,13 @@ from seer_bench.report.writers import parquet
 TEXT, COUNT, NUMBER = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
 
 
-@pytest.fixture
-def report(fake, write_run):
+@pytest.fixture(scope="module")
+def report(fake, write_shared):
     """Rows of chains and of tasks."""
     arm = {"data": "10%"}
-    write_run("a", [fake.chain(i, i % 6) for i in range(10)], fake.make_manifest(arm=arm))
-    write_run("b", [fake.chain(0, 3)], fake.make_manifest(policy="=SUM(1)", checkpoint=None))
-    path = write_run("c", fake.rollouts(2, 1), fake.make_manifest(fake.task_protocol()))
+    write_shared("a", [fake.chain(i, i % 6) for i in range(10)], fake.make_manifest(arm=arm))
+    write_shared("b", [fake.chain(0, 3)], fake.make_manifest(policy="=SUM(1)", checkpoint=None))
+    path = write_shared("c", fake.rollouts(2, 1), fake.make_manifest(fake.task_protocol()))
     return build_report([path.parent])
 
 

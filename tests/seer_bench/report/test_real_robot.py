@@ -192,13 +192,13 @@ def test_strange_trials_are_left_out_in_words(fake, write_run):
     assert "is no trial" in build_report([path]).problems[0]
 
 
-@pytest.fixture
-def disturbed(fake, write_run):
+@pytest.fixture(scope="module")
+def disturbed(fake, write_shared):
     """Seer on two disturbed tasks, one as the paper's and one of our own making, and an arm without any."""
     words = {entry.task: entry.words for entry in load_generalization().disturbances}
     own = {"stack_cups": words["stack_cups"], "wipe_board": "a wet board"}
-    paper_run(fake, write_run, "seer", solved=12, disturbed=own)
-    return build_report([paper_run(fake, write_run, "calm", solved=3, arm={"demos": "20"}).parent])
+    paper_run(fake, write_shared, "seer", solved=12, disturbed=own)
+    return build_report([paper_run(fake, write_shared, "calm", solved=3, arm={"demos": "20"}).parent])
 
 
 def test_disturbed_tasks_are_figure_5_and_the_others_table_4(disturbed):
@@ -225,8 +225,21 @@ def test_disturbed_tasks_are_figure_5_and_the_others_table_4(disturbed):
     assert "One trial a case, so nothing was aggregated." in notes[0]
 
 
+def test_an_sr_with_a_disturbance_is_not_set_against_one_of_another_rule(fake, write_run, disturbed):
+    told = "Undisturbed, a case has 3 trials, made one by 'best_of'; disturbed it has 1 trial."
+    assert any(note.startswith(told) for note in disturbed.table("figure5").document.notes)
+    mean = fake.robot_protocol("mean", {"stack_cups": 4}, cases=2, disturbed={"stack_cups": "other cups"})
+    results = [
+        *fake.trials(mean, "stack_cups", [4, 4, 4], [0, 0, 0]),
+        *fake.trials(mean, "stack_cups_disturbed", [4], [0]),
+    ]
+    document = build_report([write_run("mean", results, fake.make_manifest(mean))]).table("figure5").document
+    assert not any(note.startswith("Undisturbed, a case has") for note in document.notes)
+
+
 def test_machines_get_the_real_robot(fake, disturbed, tmp_path):
-    files = fake.texts(write_report(disturbed, tmp_path))
+    keys = ("table4", "figure5")
+    files = fake.texts([path for key in keys for path in write_report(disturbed.only(key), tmp_path / key)])
     tree = json.loads(files["table4.json"])
     (arm,) = (arm for arm in tree["arms"] if arm["paper_row"] == "Seer, 100 demos")
     assert arm["values"]["flip_white_bowl_score"]["value"] == 24

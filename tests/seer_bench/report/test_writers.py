@@ -14,31 +14,32 @@ from rich.console import Console
 
 from seer_bench.report import build_report, print_report, report_json, write_report
 from seer_bench.report.document import marks
+from seer_bench.report.writers import latex
 
 HOSTILE = "[red]<script>x</script>A&B_c%$#{}~^\\|`*\"'"
 FORMATS = ("table2.md", "table2.tex", "table2.html", "table2.json", "table2.csv")
 
 
-@pytest.fixture
-def report(fake, write_run):
+@pytest.fixture(scope="module")
+def report(fake, write_shared):
     """Rows with every kind of note."""
     tiny = fake.make_protocol("calvin-abc-d/v1-tiny", comparable="TinyRenderer: other pixels")
     embedded = fake.make_protocol("calvin-embedded/v1", comparable="embedded scene: another play table")
     expert = {"policy": "expert", "privileged": True, "checkpoint": None}
-    write_run("full", [fake.chain(i, 5) for i in range(9)] + [fake.chain(9, 4)], fake.make_manifest(**expert))
-    write_run("tiny", [fake.chain(0, 2), fake.broken(1)], fake.make_manifest(tiny, policy=HOSTILE))
-    write_run("embedded", [fake.chain(0, 3)], fake.make_manifest(embedded, **expert))
-    write_run("upstream", [fake.chain(0, 1)], fake.make_manifest(backend="upstream", arm={"data": "10%"}))
-    write_run("mixed", [fake.chain(0, 1)])
+    write_shared("full", [fake.chain(i, 5) for i in range(9)] + [fake.chain(9, 4)], fake.make_manifest(**expert))
+    write_shared("tiny", [fake.chain(0, 2), fake.broken(1)], fake.make_manifest(tiny, policy=HOSTILE))
+    write_shared("embedded", [fake.chain(0, 3)], fake.make_manifest(embedded, **expert))
+    write_shared("upstream", [fake.chain(0, 1)], fake.make_manifest(backend="upstream", arm={"data": "10%"}))
+    write_shared("mixed", [fake.chain(0, 1)])
     other = fake.make_manifest(simulation={"assets": "other", "physics": "b2"})
-    path = write_run("mixed", [fake.chain(1, 2)], other, allow_mixed=True)
+    path = write_shared("mixed", [fake.chain(1, 2)], other, allow_mixed=True)
     return build_report([path.parent])
 
 
-@pytest.fixture
-def written(fake, report, tmp_path) -> dict[str, str]:
-    """File name -> text."""
-    return fake.texts(write_report(report, tmp_path / "out"))
+@pytest.fixture(scope="module")
+def written(fake, report, tmp_path_factory) -> dict[str, str]:
+    """File name -> text, of Table 2 alone."""
+    return fake.texts(write_report(report.only("table2"), tmp_path_factory.mktemp("out")))
 
 
 def printed(report, width: int) -> str:
@@ -119,7 +120,7 @@ def test_csv_is_numbers(written):
 
 def test_csv_formulas_become_text(fake, write_run, tmp_path):
     path = write_run("a", [fake.chain(0, 5)], fake.make_manifest(policy="=HYPERLINK(1)"))
-    write_report(build_report([path]), tmp_path)
+    write_report(build_report([path]).only("table2"), tmp_path)
     methods = [row["method"] for row in csv.DictReader(io.StringIO((tmp_path / "table2.csv").read_text()))]
     assert methods[-1].startswith("'=HYPERLINK(1)")
 
@@ -187,6 +188,19 @@ def test_terminal_keeps_its_width_and_reads_no_markup(report, width):
     assert "4.90" in text
 
 
+def test_names_over_columns_are_broken_and_cut_and_a_last_run_is_one_run(fake, write_run):
+    for number in range(4):
+        name = (f"{number}-{'x' * 90}.pth", f"{number}" * 64)
+        path = write_run(f"r{number}", [fake.chain(0, 5)], fake.make_manifest(checkpoint=name, seed=number))
+    report = build_report([path.parent]).only("table2")
+    text = printed(report, 120)
+    assert "run 4 of 4" in text
+    assert "seer ·\n" in "\n".join(line.rstrip() for line in text.splitlines())
+    heads = [line for line in latex.render(report.tables[0].document).splitlines() if line.startswith("Task & ")]
+    assert heads
+    assert all("x" * 60 not in line and "…" not in line for line in heads)
+
+
 def test_control_characters_never_reach_a_terminal(fake, write_run):
     path = write_run("a", [fake.chain(0, 5)], fake.make_manifest(policy="a\x1b[2Jb\nc\u202ed"))
     report = build_report([path])
@@ -196,7 +210,7 @@ def test_control_characters_never_reach_a_terminal(fake, write_run):
 
 def test_problems_are_shown_to_people(fake, tmp_path):
     report = build_report([tmp_path / "nowhere"])
-    files = fake.texts(write_report(report, tmp_path / "out"))
+    files = fake.texts(write_report(report.only("table2"), tmp_path / "out"))
     for name in ("table2.md", "table2.tex", "table2.html", "table2.json"):
         assert words("no such directory") in words(files[name])
         assert words("seer-bench run calvin --policy expert") in words(files[name])

@@ -22,6 +22,7 @@ ASSETS = "seer_bench.assets"
 DOCTORS = "seer_bench.doctors"
 INSPECTORS = "seer_bench.inspectors"
 TRACKERS = "seer_bench.trackers"
+COMMANDS = "seer_bench.commands"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ def load_inspector(name: str) -> Inspector:
     """The function that looks into checkpoints of the policy `name`; raises as `load_benchmark` does."""
     inspector: Inspector = load_plugin(INSPECTORS, "policy with checkpoints", name)
     return inspector
+
+
+def load_commands(name: str) -> Any:
+    """The `typer.Typer` with the commands of the plugin `name`; raises as `load_benchmark` does."""
+    return load_plugin(COMMANDS, "command", name)
 
 
 def find_protocol(benchmark: Benchmark, name: str | None) -> EvaluationProtocol:

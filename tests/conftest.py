@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.browser import CHROMIUM, Browser
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +17,16 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip(f"needs the recordings folder {path.name}/ beside the checkout")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser for all tests of a run; the test skips where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium; install it, e.g. with: apt-get install chromium")
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_the_wheel_holds_every_package_once_and_nothing_else(wheel: Path):
         "expert_policy",
         "libero_benchmark",
         "random_policy",
+        "real_robot_benchmark",
         "replay_policy",
         "seer_bench",
         "seer_bench_nn",

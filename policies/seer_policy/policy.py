@@ -31,6 +31,7 @@ with needs_torch("the policy 'seer'"):
 
 from .calvin import CalvinWrapper
 from .libero import LiberoWrapper
+from .real import RealWrapper
 from .variants import variant
 
 CUDA_BATCH = 16
@@ -38,7 +39,7 @@ CUDA_BATCH = 16
 
 
 class Wrapper(Protocol):
-    """What stands between a benchmark and the network; the attributes of the two that there are."""
+    """What stands between a benchmark and the network; the attributes of the three that there are."""
 
     @property
     def cameras(self) -> tuple[str, str]:
@@ -150,7 +151,9 @@ def make_policy(context: PolicyContext) -> Policy:
     """
     benchmark = context.interface.benchmark
     if benchmark not in PUBLISHED:
-        raise UsageError(f"the policy 'seer' does not play the benchmark '{benchmark}'; it plays: calvin, libero.")
+        raise UsageError(
+            f"the policy 'seer' does not play the benchmark '{benchmark}'; it plays: {', '.join(PUBLISHED)}."
+        )
     options = SeerOptions.parse(context.options)
     path = _checkpoint_path(context)
     device = _usable_device(context.device)
@@ -181,6 +184,8 @@ def _wrapper(benchmark: str, config: SeerConfig, options: SeerOptions) -> Wrappe
     """The benchmark's wrapper."""
     if benchmark == "calvin":
         return CalvinWrapper(quirks=options.quirks)
+    if benchmark == "real_robot":
+        return RealWrapper(actions=config.action_tokens, quirks=options.quirks)
     return LiberoWrapper(actions=config.action_tokens, finger_widths=config.finger_widths, quirks=options.quirks)
 
 

@@ -71,6 +71,14 @@ QUIRKS = (
         "utils/eval_utils_libero.py, evaluate_policy_ddp",
     ),
     Quirk(
+        "inert-ensembling",
+        "real_robot",
+        "switches temporal ensembling on and never passes the time step, so that the newest prediction alone is taken",
+        "averages what the newest steps predicted for the present one",
+        "quirks",
+        "deploy.py and real_controller/controller.py, SeerController.forward",
+    ),
+    Quirk(
         "random-patch-order",
         "calvin, libero",
         "shuffles the patches of every image by the global random state, which moves the last bits of all actions",

@@ -21,6 +21,7 @@ import typer
 
 from seer_bench.cli.assets import assets
 from seer_bench.cli.bench import bench
+from seer_bench.cli.commands import CommandsAndPlugins
 from seer_bench.cli.compare import compare
 from seer_bench.cli.console import fail, open_streams
 from seer_bench.cli.doctor import doctor
@@ -39,6 +40,7 @@ from seer_bench.errors import SeerBenchError
 
 app = typer.Typer(
     name="seer-bench",
+    cls=CommandsAndPlugins,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -21,8 +21,8 @@ from seer_bench.report.wording import audit_notes, error_table, origin_notes
 KEY = "figure5"
 _PICTURE = "n/a: the bars are a picture in the paper, and its text gives no values."
 _HOW = (
-    "A run fills a line if its protocol says 'table: table4' and has a task with 'of' and 'disturbance', as the module "
-    "seer_bench.real_robot describes."
+    "Plan the disturbed tasks with: seer-bench real plan paper --disturbances both --policies NAME=CHECKPOINT "
+    "--out DIRECTORY"
 )
 
 

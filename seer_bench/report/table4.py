@@ -18,9 +18,8 @@ from seer_bench.report.real_robot import SOURCE, RealRobotSummary, TaskResult, r
 from seer_bench.report.wording import estimate_text, origin_notes
 
 HOW = (
-    "Its trials are played on a real robot, so no command fills it. A run directory fills a row if its protocol says "
-    "'table: table4' and has the settings that the module seer_bench.real_robot describes, and its arm names the "
-    "method and the demonstrations of that row, such as pretrained=no demos=100."
+    "Its trials are played on a real robot. Plan them with: seer-bench real plan paper --policies NAME=CHECKPOINT "
+    "--arm demos=100 --out DIRECTORY, where --arm says which row a policy is, such as pretrained=no demos=20."
 )
 """How rows of ours come about."""
 

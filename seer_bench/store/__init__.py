@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from seer_bench.store._lock import is_being_written
+from seer_bench.store._files import write_atomic
+from seer_bench.store._lock import RunLock, is_being_written
 from seer_bench.store.actions import actions_path, actions_sha256, check_unit_ids, read_actions
 from seer_bench.store.export import export
 from seer_bench.store.manifest import (
@@ -34,6 +35,7 @@ __all__ = [
     "PolicyId",
     "Records",
     "RunData",
+    "RunLock",
     "RunWriter",
     "Session",
     "actions_path",
@@ -54,4 +56,5 @@ __all__ = [
     "read_run",
     "simulation_differences",
     "to_line",
+    "write_atomic",
 ]

@@ -21,8 +21,15 @@ _LOOK_S = 0.1
 class RunLock:
     """An exclusive `flock` on `<run>/.lock`; the kernel frees it when the holder ends, however it ends."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(
+        self, run: Path, *, role: str = "", advice: str = "Wait until it ends, or choose another --out."
+    ) -> None:
         """Take the lock.
+
+        Args:
+            run: the directory; it need not be that of a run.
+            role: what the holder is, for whoever comes second, e.g. "the web console".
+            advice: what whoever comes second should do.
 
         Raises:
             RunLockedError: another process holds it; its pid and host are named.
@@ -36,10 +43,11 @@ class RunLock:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise cannot_write(path, error) from error
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "role": role}
         try:
-            _lock(self._fd, run)
+            _lock(self._fd, run, advice)
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+            os.pwrite(self._fd, json.dumps(holder).encode(), 0)
         except OSError as error:
             self.release()
             raise cannot_write(path, error) from error
@@ -77,7 +85,7 @@ def _let_go(lock: RunLock | None) -> None:
         lock.release()
 
 
-def _lock(fd: int, run: Path) -> None:
+def _lock(fd: int, run: Path, advice: str) -> None:
     """Lock an open file or say who holds it."""
     try:
         try:
@@ -86,9 +94,7 @@ def _lock(fd: int, run: Path) -> None:
             time.sleep(_LOOK_S)  # it may have been `is_being_written` that looked in this very moment
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise RunLockedError(
-            f"{run}: {_holder(fd)} is writing to it. Wait until it ends, or choose another --out."
-        ) from error
+        raise RunLockedError(f"{run}: {_holder(fd)} is writing to it. {advice}") from error
     except OSError as error:
         raise StoreError(
             f"{run}: its file system gives no locks ({error.strerror}), so two writers could not be told apart. "
@@ -100,6 +106,7 @@ def _holder(fd: int) -> str:
     """Who wrote the lock file."""
     try:
         holder = json.loads(os.pread(fd, 4096, 0))
-        return f"process {holder['pid']} on {holder['host']}"
+        process = f"process {holder['pid']} on {holder['host']}"
+        return f"{holder['role']} ({process})" if holder.get("role") else process
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

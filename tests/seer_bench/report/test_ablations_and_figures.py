@@ -149,7 +149,7 @@ def test_the_real_robot_shows_the_paper_its_audit_and_what_is_missing(report):
     assert any("means 76.7 / 37.8" in note for note in notes.values())
     assert not any("76.7" in document.notes[number - 1] for number in rows["Seer, 20 demos"][0].notes)
     assert "real robot" in document.hints[0]
-    assert "table4" in document.hints[0]
+    assert "seer-bench real plan paper" in document.hints[0]
 
 
 def test_the_second_figure_lists_disturbances_without_values(report):

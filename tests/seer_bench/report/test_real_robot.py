@@ -120,7 +120,7 @@ def test_ours_stand_behind_their_row_with_a_verdict_on_every_cell(fake, write_ru
     ]
     (hint,) = document.hints
     assert hint.startswith("MVP, 100 demos; MPI, 100 demos; OpenVLA, 100 demos; Seer, 20 demos; ")
-    assert "table: table4" in hint
+    assert "seer-bench real plan paper" in hint
 
 
 def test_a_partial_campaign_counts_finished_cases_and_compares_with_nothing(fake, write_run):

@@ -13,6 +13,7 @@ from seer_bench.report.pages import render, write_pages
 from seer_bench.store import read_run
 from seer_bench.store.videos import Trace, clip_files, write_trace
 from seer_bench.video.encoder import open_writer
+from tests.browser import FAINT
 
 LONG = "a_checkpoint_with_a_name_that_no_phone_has_room_for_in_one_line_of_its_screen_19.pth"
 
@@ -119,40 +120,3 @@ def test_the_folder_can_be_moved(browser, folder, tmp_path):
         assert browser.evaluate("getComputedStyle(document.querySelector('.skip')).position") == "absolute"
     finally:
         moved.rename(folder)
-
-
-FAINT = """
-(() => {
-    const context = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-    const numbers = (text, below) => {
-        context.fillStyle = below; context.fillRect(0, 0, 1, 1);
-        context.fillStyle = text; context.fillRect(0, 0, 1, 1);
-        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const light = colour => {
-        const [r, g, b] = colour.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const page = getComputedStyle(document.body).backgroundColor;
-    const ground = node => {
-        for (let at = node; at; at = at.parentElement) {
-            const colour = getComputedStyle(at).backgroundColor;
-            if (colour !== "rgba(0, 0, 0, 0)") return numbers(colour, page);
-        }
-        return numbers(page, page);
-    };
-    const faint = [];
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-        const text = walker.currentNode.data.trim(), node = walker.currentNode.parentElement;
-        if (!text || !node.checkVisibility()) continue;
-        const style = getComputedStyle(node);
-        const ink = numbers(node.closest("svg") ? style.fill : style.color, page);
-        const [a, b] = [light(ink), light(ground(node))].sort((x, y) => y - x);
-        const ratio = (a + 0.05) / (b + 0.05);
-        if (ratio < 4.5) faint.push([text.slice(0, 40), ink.join(), ratio]);
-    }
-    return faint;
-})()
-"""
-"""Texts whose contrast with what is behind them is below 4.5, as WCAG 2 counts it (level AA)."""

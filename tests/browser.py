@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 TIMEOUT = 60.0
 """Seconds for one answer; the machine may be busy."""
+
+FAINT = """
+(() => {
+    const context = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+    const numbers = (text, below) => {
+        context.fillStyle = below; context.fillRect(0, 0, 1, 1);
+        context.fillStyle = text; context.fillRect(0, 0, 1, 1);
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = colour => {
+        const [r, g, b] = colour.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const page = getComputedStyle(document.body).backgroundColor;
+    const ground = node => {
+        for (let at = node; at; at = at.parentElement) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if (colour !== "rgba(0, 0, 0, 0)") return numbers(colour, page);
+        }
+        return numbers(page, page);
+    };
+    const faint = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const text = walker.currentNode.data.trim(), node = walker.currentNode.parentElement;
+        if (!text || !node.checkVisibility()) continue;
+        const style = getComputedStyle(node);
+        const ink = numbers(node.closest("svg") ? style.fill : style.color, page);
+        const [a, b] = [light(ink), light(ground(node))].sort((x, y) => y - x);
+        const ratio = (a + 0.05) / (b + 0.05);
+        if (ratio < 4.5) faint.push([text.slice(0, 40), ink.join(), ratio]);
+    }
+    return faint;
+})()
+"""
+"""Texts whose contrast with what is behind them is below 4.5, as WCAG 2 counts it (level AA)."""
 
 
 class Browser:
@@ -68,14 +102,17 @@ class Browser:
                 assert "error" not in answer, answer["error"]
                 return answer["result"]
 
-    def open(self, path: Path, *, width: int = 1280, scheme: str = "light", media: str = "") -> None:
-        """Load a page from disk and wait until it is whole."""
+    def open(
+        self, page: Path | str, *, width: int = 1280, height: int = 844, scheme: str = "light", media: str = ""
+    ) -> None:
+        """Load a page, from disk or of a server, and wait until it is whole."""
         phone = width < 600
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=phone)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
         self._loaded = False
-        assert "errorText" not in self.call("Page.navigate", url=path.resolve().as_uri())
+        url = page.resolve().as_uri() if isinstance(page, Path) else page
+        assert "errorText" not in self.call("Page.navigate", url=url)
         while not self._loaded:
             self._receive()
 
@@ -84,6 +121,41 @@ class Browser:
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def wait(self, expression: str, seconds: float = 15.0) -> None:
+        """Wait until an expression of JavaScript is true."""
+        ends = time.monotonic() + seconds
+        while not self.evaluate(f"Boolean({expression})"):
+            assert time.monotonic() < ends, f"not so after {seconds} s: {expression}"
+            time.sleep(0.03)
+
+    def click(self, selector: str) -> None:
+        """Click what is seen in the middle of an element, as a person does."""
+        place = f"""(() => {{
+            const node = document.querySelector({json.dumps(selector)});
+            node.scrollIntoView({{block: "center"}});
+            const box = node.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()"""
+        x, y = self.evaluate(place)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def key(self, key: str, text: str = "") -> None:
+        """Press a key of the keyboard, e.g. "s", "Enter", " "."""
+        codes = {"Enter": 13, "Escape": 27, " ": 32, "Tab": 9}
+        number = codes.get(key, ord(key[0].upper()))
+        typed = text or (key if len(key) == 1 else "\r" if key == "Enter" else "")
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=number, text=typed)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=number)
+
+    def type(self, text: str) -> None:
+        """Type into what has the focus."""
+        self.call("Input.insertText", text=text)
+
+    def picture(self, path: Path) -> None:
+        """Write what the window shows as PNG."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def close(self) -> None:
         """End the browser."""
@@ -116,13 +188,3 @@ class Browser:
             case "Network.requestWillBeSent":
                 self.requests.append(params["request"]["url"])
         return message
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser for all tests of a run."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium; install it, e.g. with: apt-get install chromium")
-    browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()

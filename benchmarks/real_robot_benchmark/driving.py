@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from real_robot_benchmark.options import Folder, Host, Operator, Port, Terminal, Web
 from seer_bench.cli.console import key_values, stdout
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def drive(
-    campaign: Annotated[Path, typer.Argument(help="Folder of the campaign, made by: seer-bench real plan")],
+    campaign: Folder,
     robot: Annotated[str, typer.Option(help="Driver of the robot, e.g. 'simulated'.")],
     robot_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the driver; repeatable.")] = None,
     limits: Annotated[
@@ -32,15 +33,11 @@ def drive(
     device: Annotated[str, typer.Option(help="Where the policies compute, e.g. cuda:0.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each policy.")] = 1,
     films: Annotated[bool, typer.Option("--films/--no-films", help="Film every camera.")] = True,
-    operator: Annotated[str, typer.Option(help="Name of the person, kept in the log.")] = "",
-    web: Annotated[bool, typer.Option("--web", help="The operator's console as a page, too.")] = False,
-    host: Annotated[
-        str, typer.Option(help="Of the page; 0.0.0.0 opens it to the network, for those who have the link.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any.")] = 8765,
-    terminal: Annotated[
-        bool, typer.Option("--terminal/--no-terminal", help="The console in this terminal, or the page alone.")
-    ] = True,
+    operator: Operator = "",
+    web: Web = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    terminal: Terminal = True,
     key: Annotated[Path | None, typer.Option(help="The sealed key of a blind campaign, if somebody keeps it.")] = None,
     passphrase_file: Annotated[
         Path | None, typer.Option(help="File whose first line is the passphrase of a blind campaign's key.")

@@ -6,11 +6,11 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from real_robot_benchmark.options import Folder, Host, Operator, Port, Terminal, Web
 from seer_bench.cli.console import stdout
 from seer_bench.errors import MissingExtraError, UsageError
 
@@ -22,16 +22,12 @@ _DROPPED = "The last press before the interruption did not reach the disk as a w
 
 
 def run(
-    campaign: Annotated[Path, typer.Argument(help="Folder of the campaign, made by: seer-bench real plan")],
-    operator: Annotated[str, typer.Option(help="Who presses the keys; kept in the log.")] = "",
-    web: Annotated[bool, typer.Option("--web", help="The console as a page, too.")] = False,
-    host: Annotated[
-        str, typer.Option(help="Of the page; 0.0.0.0 opens it to the network, for those who have the link.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any.")] = 8765,
-    terminal: Annotated[
-        bool, typer.Option("--terminal/--no-terminal", help="The console in this terminal, or the page alone.")
-    ] = True,
+    campaign: Folder,
+    operator: Operator = "",
+    web: Web = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    terminal: Terminal = True,
 ) -> None:
     """Try trial after trial: a console here, a page for a phone, or both; every press is on the disk at once."""
     from real_robot_benchmark.session import Session

@@ -6,10 +6,7 @@ file at once, by line. An imported run says in every report that it was imported
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
-import io
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from real_robot_benchmark.arms import LABEL, LABEL_RULE
+from real_robot_benchmark.csv_rows import decode, read_bytes, split_rows
 from real_robot_benchmark.protocol import make_protocol
 from real_robot_benchmark.reading import Fault, FaultyFileError, close_match
 from real_robot_benchmark.records import make_stages, no_actions, write_run
@@ -47,7 +45,6 @@ _OUTCOMES = {
     **dict.fromkeys(("failure", "failed", "fail", "no", "false", "0", "0.0", "0%"), "failure"),
     "void": "void",
 }
-_MOST_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -104,9 +101,9 @@ def read_csv(
         FaultyFileError: with every fault and its line.
         UsageError: a column is missing or unknown, or the file cannot be read.
     """
-    data = _read(path)
-    text = _decode(data)
-    rows, fault = _rows(text)
+    data = read_bytes(path)
+    text = decode(data)
+    rows, fault = split_rows(text)
     header = [name.strip() for name in rows[0][1]] if rows else []
     mapping = _mapping(path, header, columns or {}, policy)
     lines = _Lines(tasks, header, mapping, policy, first)
@@ -329,46 +326,6 @@ def _remarks(found: Import) -> list[str]:
     if found.void:
         sentences.append(f"{found.void} void line{'s' if found.void > 1 else ''} of the file left out.")
     return sentences
-
-
-def _read(path: Path) -> bytes:
-    """The file, if it is one of a sane size."""
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: has {path.stat().st_size} bytes, more than a campaign can have.")
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}.") from error
-
-
-def _decode(data: bytes) -> str:
-    """The text; spreadsheets on Windows write other codes than UTF-8."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
-def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[Fault]]:
-    """Rows with the line that each begins at, up to the first one that is no CSV, which is a fault."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    line = 1
-    try:
-        for values in reader:
-            rows.append((line, values))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        return rows, [Fault(line, f"is no CSV ({error}); look for a quote that is not closed.")]
-    return rows, []
-
-
-def _delimiter(text: str) -> str:
-    """What stands between the columns of the header."""
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
 
 
 def _bare(name: str) -> str:

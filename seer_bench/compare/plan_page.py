@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from seer_bench.compare.planning import Design, Plan, plan_noun
+from seer_bench.compare.plan_runs import plan_noun
+from seer_bench.compare.planning import Design, Plan
 from seer_bench.compare.printing import new_table, paragraph
 from seer_bench.report.document import ABSENT, counted
 from seer_bench.report.tally import duration

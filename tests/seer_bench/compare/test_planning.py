@@ -13,7 +13,8 @@ from statsmodels.stats.power import NormalIndPower, TTestIndPower, TTestPower
 from statsmodels.stats.proportion import proportion_effectsize
 
 from seer_bench.compare import plan_comparison as plan
-from seer_bench.compare.planning import chain_deviation, seconds_a_unit
+from seer_bench.compare.plan_runs import seconds_a_unit
+from seer_bench.compare.planning import chain_deviation
 from seer_bench.errors import UsageError
 from seer_bench.store import RunWriter
 

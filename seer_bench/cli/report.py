@@ -27,9 +27,7 @@ class Format(str, Enum):
 
 def report(
     dirs: Annotated[list[Path] | None, typer.Argument(help="Run directories, or folders that hold some.")] = None,
-    out: Annotated[Path, typer.Option(help="Where Markdown, CSV, LaTeX, HTML and JSON are written.")] = Path(
-        "results/report"
-    ),
+    out: Annotated[Path, typer.Option(help="Where the files are written.")] = Path("results/report"),
     only: Annotated[
         str | None, typer.Option(help="One table or figure alone, and in full: table1, table3a, figure3, ...")
     ] = None,
@@ -39,7 +37,9 @@ def report(
         typer.Option(min=0, max=36, help="Clips of failures to make by replay, at most so many a run."),
     ] = 0,
 ) -> None:
-    """Print the paper's tables with every run found, and write them as Markdown, CSV, LaTeX, HTML and JSON.
+    """Print the paper's tables with every run found; write them as Markdown, CSV, LaTeX, JSON, PNG, PDF and pages.
+
+    Parquet files are written as well where pyarrow is installed.
 
     html/index.html opens the pages: everything above, and every run with its failures, in one folder that can be
     zipped and sent, with --only too. Clips that were made once are kept in the run's folder, and shown by every later
@@ -52,7 +52,7 @@ def report(
     be made; everything else is reported and written all the same.
     """
     from seer_bench.registry import POLICIES, plugins
-    from seer_bench.report import build_report, print_report, report_json, write_report
+    from seer_bench.report import build_report, not_written, print_report, report_json, write_report
 
     whole = build_report(dirs or [Path("results/runs")], policies=plugins(POLICIES))
     built = whole if only is None else whole.only(only)
@@ -64,6 +64,8 @@ def report(
     else:
         print_report(built, console)
         console.print(f"\nwritten: {len(files)} files to {out}", markup=False, soft_wrap=True)
+        if missing := not_written():
+            console.print(f"         {missing}", markup=False, soft_wrap=True)
         console.print(f"pages:   {out / 'html' / 'index.html'}", markup=False, soft_wrap=True)
     if filmed.interrupted:
         raise KeyboardInterrupt

@@ -75,7 +75,7 @@ def _report(player: Player, keys: Sequence[str], out: Path) -> bool:
 
     built = build_report([out] if out.is_dir() else [], policies=plugins(POLICIES))
     chosen = replace(built, tables=tuple(built.table(key) for key in keys))
-    files = write_report(chosen, out / "report")
+    files = write_report(chosen, out / "report", whole=built)
     with suppress(OSError, SystemExit):  # nobody reads stdout any more
         for part in [chosen] if len(keys) > _IN_FULL else [chosen.only(key) for key in keys]:
             player.console.print()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seer_bench.report.build import Report, build_report
 from seer_bench.report.checkpoint_summary import print_checkpoints
-from seer_bench.report.output import print_report, report_json, write_report
+from seer_bench.report.output import not_written, print_report, report_json, write_report
 from seer_bench.report.progress import monitor_for
 from seer_bench.report.progress_json import JsonMonitor
 from seer_bench.report.status import print_status
@@ -15,6 +15,7 @@ __all__ = [
     "Report",
     "build_report",
     "monitor_for",
+    "not_written",
     "print_checkpoints",
     "print_report",
     "print_status",

@@ -9,7 +9,9 @@ import sys
 import pyarrow
 import pytest
 from pyarrow import parquet as reader
+from typer.testing import CliRunner
 
+from seer_bench.cli import app
 from seer_bench.errors import UsageError
 from seer_bench.report import build_report, output, write_report
 from seer_bench.report.writers import parquet
@@ -93,6 +95,8 @@ def test_without_the_library_there_is_no_parquet_and_one_sentence_says_so(report
     assert output.not_written() == "Parquet files need: pip install pyarrow"
     assert not [path for path in written if path.suffix == ".parquet"]
     assert not list(tmp_path.glob("*.parquet"))
+    told = CliRunner().invoke(app, ["report", str(tmp_path), "--only", "table3a", "--out", str(tmp_path / "out")])
+    assert "Parquet files need: pip install pyarrow" in told.stdout
 
 
 def test_figures_of_an_earlier_report_do_not_stay(report, tmp_path):

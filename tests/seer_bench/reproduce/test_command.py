@@ -68,6 +68,7 @@ def test_killed_or_not_the_same_command_fills_the_table_and_one_arm_does_not_sto
     assert "left out: again x.jsonl: " in done.stdout
     assert "3D Diffuser Actor" in done.stdout
     assert (folder / "out" / "report" / "table2.md").exists()
+    assert (folder / "out" / "report" / "html" / "table1.html").exists()  # pages show the other tables, too
     assert "complete, 3 units" in reproduce(folder, "--dry-run").stdout
 
 

@@ -19,9 +19,9 @@ def shared() -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser for all tests of a run; the test skips where there is none."""
+    """A browser for the tests of a module, apart from other pages; the test skips where there is none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium; install it, e.g. with: apt-get install chromium")
     browser = Browser(tmp_path_factory.mktemp("chromium"))

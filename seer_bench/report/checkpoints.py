@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seer_bench.errors import UsageError
 from seer_bench.report.arms import Arm, arm_of_run
 from seer_bench.report.counts import Estimate, RunSummary, label
-from seer_bench.stats import select_best
+from seer_bench.stats import Selection, select_best
 
 BEST = 3
 """Checkpoints whose mean the paper prints, chosen by their scores on the test itself."""
@@ -36,6 +36,18 @@ class Choice:
     """The most that the choice can have added to `selected`, on average."""
     units: tuple[str, ...]
     """Units with an outcome under every checkpoint; all values are about these."""
+
+    @classmethod
+    def among(cls, of: int, found: Selection, units: tuple[str, ...]) -> Choice:
+        """What `select_best` found among `of` checkpoints that were played on `units`."""
+        return cls(
+            chosen=found.chosen,
+            of=of,
+            selected=Estimate(*found.selected),
+            unselected=Estimate(*found.unselected),
+            optimism=found.optimism,
+            units=units,
+        )
 
     @property
     def made(self) -> bool:
@@ -109,15 +121,7 @@ def choose(runs: Sequence[RunSummary], *, top: int, strata: Any = None) -> tuple
     units = common_units(runs)
     scores = np.array([[run.scores[unit] for unit in units] for run in runs])
     found = select_best(scores=scores, best=min(BEST, len(runs)), top=top, strata=strata)
-    choice = Choice(
-        chosen=found.chosen,
-        of=len(runs),
-        selected=Estimate(*found.selected),
-        unselected=Estimate(*found.unselected),
-        optimism=found.optimism,
-        units=units,
-    )
-    return choice, scores[list(found.chosen)]
+    return Choice.among(len(runs), found, units), scores[list(found.chosen)]
 
 
 def joint_rate(solved: NDArray[np.bool_]) -> Estimate:

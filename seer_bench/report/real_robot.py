@@ -183,18 +183,12 @@ def combine(runs: Sequence[RealRobotSummary]) -> tuple[RealRobotSummary, Choice]
         best=min(BEST, len(runs)),
         strata=[plan.id for _, plan, _ in table],
     )
-    choice = Choice(
-        chosen=found.chosen,
-        of=len(runs),
-        selected=Estimate(*found.selected),
-        unselected=Estimate(*found.unselected),
-        optimism=found.optimism,
-        units=tuple(
-            Trial(plan.id, case, number).unit_id(runs[0].protocol.name)
-            for _, plan, case in table
-            for number in range(plan.trials)
-        ),
+    units = tuple(
+        Trial(plan.id, case, number).unit_id(runs[0].protocol.name)
+        for _, plan, case in table
+        for number in range(plan.trials)
     )
+    choice = Choice.among(len(runs), found, units)
     together = tuple(_together(results, choice.chosen) for results in several)
     remarks = tuple(dict.fromkeys(remark for i in found.chosen for remark in runs[i].remarks))
     row = merged(runs, choice, tasks=_scores(together), results=together, everything=together, remarks=remarks)

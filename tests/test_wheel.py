@@ -77,6 +77,7 @@ def test_the_wheel_holds_every_package_once_and_nothing_else(wheel: Path):
     assert packages == {
         "calvin_benchmark",
         "expert_policy",
+        "gr1_policy",
         "libero_benchmark",
         "random_policy",
         "real_robot_benchmark",

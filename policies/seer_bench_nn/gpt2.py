@@ -7,10 +7,13 @@ the weights are those of GPT-2's published checkpoints.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+Activation = Literal["gelu", "relu"]
 
 INIT_STD = 0.02
 """Standard deviation of the initial weights."""
@@ -60,29 +63,34 @@ class MaskedSelfAttention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two layers with GPT-2's tanh approximation of GELU between them."""
+    """Two layers with GPT-2's tanh approximation of GELU, or a ReLU, between them."""
 
-    def __init__(self, dim: int, residual_std: float) -> None:
+    def __init__(self, dim: int, residual_std: float, activation: Activation) -> None:
         super().__init__()
+        self.activation = activation
         self.c_fc = Conv1D(dim, 4 * dim)
         self.c_proj = Conv1D(4 * dim, dim, std=residual_std)
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (..., dim) to tokens (..., dim)."""
-        out: Tensor = self.c_proj(functional.gelu(self.c_fc(x), approximate="tanh"))
+        hidden = self.c_fc(x)
+        active = functional.relu(hidden) if self.activation == "relu" else functional.gelu(hidden, approximate="tanh")
+        out: Tensor = self.c_proj(active)
         return out
 
 
 class Gpt2Block(nn.Module):
     """One pre-norm block; dropout acts on what each half adds to the residual stream."""
 
-    def __init__(self, dim: int, heads: int, dropout: float, residual_std: float) -> None:
+    def __init__(
+        self, dim: int, heads: int, dropout: float, residual_std: float, activation: Activation = "gelu"
+    ) -> None:
         super().__init__()
         self.dropout = dropout
         self.ln_1 = nn.LayerNorm(dim)
         self.attn = MaskedSelfAttention(dim, heads, dropout, residual_std)
         self.ln_2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, residual_std)
+        self.mlp = Mlp(dim, residual_std, activation)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Tokens (B, L, dim) to tokens (B, L, dim)."""
@@ -98,13 +106,16 @@ class Gpt2(nn.Module):
         layers: number of blocks.
         heads: attention heads.
         dropout: probability, in training, for the input, the attention weights and the residual updates.
+        activation: of the layers between attentions; "gelu" is GPT-2's own.
     """
 
-    def __init__(self, dim: int, layers: int, heads: int, dropout: float = 0.1) -> None:
+    def __init__(
+        self, dim: int, layers: int, heads: int, dropout: float = 0.1, activation: Activation = "gelu"
+    ) -> None:
         super().__init__()
         self.dropout = dropout
         residual_std = INIT_STD / math.sqrt(2 * layers)  # keeps the variance of the residual stream as layers add up
-        self.h = nn.ModuleList(Gpt2Block(dim, heads, dropout, residual_std) for _ in range(layers))
+        self.h = nn.ModuleList(Gpt2Block(dim, heads, dropout, residual_std, activation) for _ in range(layers))
         self.ln_f = nn.LayerNorm(dim)
 
     @property

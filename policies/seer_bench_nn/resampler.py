@@ -45,11 +45,24 @@ class PerceiverResampler(nn.Module):
         depth: number of layers, each an attention and a feed-forward update.
         heads: attention heads.
         head_dim: channels of a head.
+        media_embedding: add a learned vector to all tokens; Flamingo has one for each image of a sequence.
     """
 
-    def __init__(self, dim: int, queries: int, depth: int = 3, heads: int = 8, head_dim: int = 64) -> None:
+    def __init__(
+        self,
+        dim: int,
+        queries: int,
+        depth: int = 3,
+        heads: int = 8,
+        head_dim: int = 64,
+        *,
+        media_embedding: bool = False,
+    ) -> None:
         super().__init__()
         self.latents = nn.Parameter(torch.empty(queries, dim).normal_())
+        if media_embedding:
+            self.media_pos_emb = nn.Parameter(torch.empty(1, 1, dim).normal_())
+        self.media_embedding = media_embedding
         self.layers = nn.ModuleList(
             nn.ModuleList([PerceiverAttention(dim, heads, head_dim), feed_forward(dim)]) for _ in range(depth)
         )
@@ -57,6 +70,8 @@ class PerceiverResampler(nn.Module):
 
     def forward(self, media: Tensor) -> Tensor:
         """Visual tokens (N, L, dim) to latents (N, queries, dim)."""
+        if self.media_embedding:
+            media = media + self.media_pos_emb
         latents = self.latents.expand(len(media), -1, -1)
         for layer in self.layers:
             attention, feed = layer.children()

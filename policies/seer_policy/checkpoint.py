@@ -2,8 +2,9 @@
 
 Such a file is a dict of `torch.save`: `epoch`, `model_state_dict`, `optimizer_state_dict`, `lr_scheduler_state_dict`.
 Names carry the prefix `module.` of DistributedDataParallel, and only trained tensors are in it: the frozen encoders
-have files of their own (see `frozen`). No configuration is stored. What shapes tell is read off them; the number of
-attention heads and the form of the gripper state leave no trace and come from the variant that the caller names.
+have files of their own (see `seer_bench_nn.frozen`). No configuration is stored. What shapes tell is read off them; the
+number of attention heads and the form of the gripper state leave no trace and come from the variant that the caller
+names.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import torch
 from torch import Tensor
 
 from seer_bench.errors import CheckpointError
+from seer_bench_nn.frozen import load_clip_text, load_mae
 from seer_bench_nn.loading import fill, uninitialised
 from seer_bench_nn.weights_file import open_weights, tensors_only
 
 from .config import SeerConfig
-from .frozen import load_clip_text, load_mae
 from .model import FROZEN, Seer
 from .variants import variants
 

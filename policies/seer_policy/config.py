@@ -10,12 +10,6 @@ from dataclasses import dataclass, field
 
 from seer_bench.errors import UsageError
 
-PATCH = 16
-"""Pixels along each side of a patch of the vision encoder and of the foreseen images."""
-IMAGE_SIZE = 224
-"""Pixels along each side of an input image."""
-PATCHES = (IMAGE_SIZE // PATCH) ** 2
-"""Patches of an image."""
 STATE_TOKEN = 1
 """Index of the robot-state token within a time step; the text token is number 0."""
 

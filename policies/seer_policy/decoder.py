@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from seer_bench_nn.gpt2 import INIT_STD
+from seer_bench_nn.patches import PATCH, PATCHES
 from seer_bench_nn.sincos import sincos_2d
 from seer_bench_nn.vit import VitBlock
 
-from .config import PATCH, PATCHES, SeerConfig
+from .config import SeerConfig
 from .part import SeerPart
 
 DEPTH = 2

@@ -38,7 +38,7 @@ def _device() -> Finding:
 
 def _encoders() -> Iterator[Finding]:
     """The installed files, compared with the hashes that were recorded when they were installed."""
-    from .assets import ENCODERS, locate, read_manifest
+    from seer_bench_nn.assets import ENCODERS, locate, read_manifest
 
     for encoder in ENCODERS:
         try:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seer_bench_nn.clip_image import clip_image, denormalise
-
-from .patches import patch_statistics, patchify, unpatchify
+from seer_bench_nn.patches import patch_statistics, patchify, unpatchify
 
 
 def foreseen_images(patches: Tensor, frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from seer_bench.inspection import Fact, Inspection
 from seer_bench.store import checkpoint_sha256
+from seer_bench_nn.needs import needs_torch
 
-from .config import PATCHES, SeerConfig
-from .needs import needs_torch
+from .config import SeerConfig
 
 with needs_torch("inspecting a checkpoint of Seer's"):
     from seer_bench_nn.loading import Shape, compare, fault_in, shapes, uninitialised
+    from seer_bench_nn.patches import PATCHES
     from seer_bench_nn.weights_file import open_weights
 
     from .checkpoint import Checkpoint, Sizes, fitting, is_seer, read_checkpoint
+    from .controlled import is_controlled
     from .model import FROZEN, Seer, UnusedWeights
 
 _MEBI = 2**20
@@ -30,7 +32,8 @@ def inspect(path: Path) -> Inspection | None:
     Raises:
         CheckpointError: the file cannot be opened, or its sizes cannot be told.
     """
-    if not is_seer(open_weights(path)):
+    tree = open_weights(path)
+    if not is_seer(tree) or is_controlled(tree):
         return None
     checkpoint = read_checkpoint(path)
     needed = needed_shapes(checkpoint.sizes)

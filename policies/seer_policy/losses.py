@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from seer_bench.errors import UsageError
+from seer_bench_nn.patches import patch_statistics, patchify
 
 from .config import SeerConfig
 from .model import SeerOutput
-from .patches import patch_statistics, patchify
 
 FUTURE_STEPS = 3
 """How many steps ahead [FRS] foresees (the paper's n)."""

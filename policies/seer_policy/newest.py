@@ -1,22 +1,16 @@
 """The multi-modal encoder for the newest time step alone: the same latents, without the rows that nobody reads.
 
-An observation token sees the observation tokens of its own and of earlier steps, and a readout token is seen by the
-readout of its own step only (see `mask`). Two things follow. Observation tokens never change as later steps come, so
-that their keys and values can be kept while the history fills. And of the readout tokens, only the newest step's are
-needed. Once the history is full, each new frame moves all others to an earlier position: then everything that depends
-on positions, which is all of the transformer, is computed anew.
+Under the mask (see `mask`), a readout token is seen by the readout of its own step only, so that `seer_bench_nn.newest`
+applies.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from seer_bench.errors import UsageError
-from seer_bench_nn.gpt2 import Gpt2Block
+from seer_bench_nn.newest import read_last
 
 from .encoder import MultiModalEncoder
 
@@ -85,26 +79,8 @@ class NewestStep:
         return self._run(torch.cat([observed, newest], dim=1), mask.expand(n, 1, -1, -1), wanted)[0]
 
     def _run(self, x: Tensor, mask: Tensor, wanted: int, cache: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Latents of the last `wanted` rows, and the first `observed` rows' keys and values of each layer.
-
-        `mask` is (n, 1, rows, keys), the cached keys first.
-        """
-        kept = []
-        transformer = self._encoder.transformer_backbone
-        blocks = transformer.blocks
-        for i, block in enumerate(blocks):
-            q, k, v = block.attn.project(block.ln_1(x))
-            if cache is not None:
-                kept.append(torch.stack([k, v], dim=1)[..., : self._layout.observed, :])
-                k, v = torch.cat([cache[:, i, 0], k], dim=2), torch.cat([cache[:, i, 1], v], dim=2)
-            if i == len(blocks) - 1:  # what the other rows would become nobody reads
-                x = row_by_row(
-                    partial(_advance, block), x[:, -wanted:], q[:, :, -wanted:], k, v, mask[..., -wanted:, :]
-                )
-            else:
-                x = _advance(block, x, q, k, v, mask)
-        latents: Tensor = transformer.ln_f(x)
-        return latents, torch.stack(kept, dim=1) if kept else latents.new_empty(0)
+        """Latents of the last `wanted` rows, and the observation rows' keys and values of each layer."""
+        return read_last(self._encoder.transformer_backbone, x, mask, wanted, self._layout.observed, cache)
 
     def _readout_rows(self, readout: slice) -> slice:
         """A part of a step's tokens as a part of its readout tokens."""
@@ -136,19 +112,3 @@ class NewestStep:
                 f"Seer: its [FRS] tokens look at the robot state {goal} steps ahead (attention.goal_offset), as in "
                 "pre-training; to act, build it with the attention of the phase evaluate."
             )
-
-
-def _advance(block: Gpt2Block, x: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """A block's effect on tokens (n, rows, H), given all that it attends to."""
-    x = x + block.attn.attend(q, k, v, mask)
-    out: Tensor = x + block.mlp(block.ln_2(x))
-    return out
-
-
-def row_by_row(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
-    """Call a function for each slot alone.
-
-    For products of a few rows in all, libraries choose another order of summation by the place of a row, and a slot's
-    bits would depend on its place among the others. Larger products do not have this fault, and are worth a batch.
-    """
-    return torch.cat([function(*(column[i : i + 1] for column in rows)) for i in range(len(rows[0]))])

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from seer_bench import ActionSpec, CheckpointError, Policy, PolicyContext, PolicySpec, UsageError
 from seer_bench.contracts import Array, Foresight
 from seer_bench.conventions import FieldSpec
-
-from .needs import needs_torch
+from seer_bench_nn.needs import needs_torch
 
 with needs_torch("the policy 'seer'"):
     import torch
     from torch import Tensor
 
+    from seer_bench_nn.assets import default_root, locate, read_manifest
     from seer_bench_nn.clip_image import clip_image
+    from seer_bench_nn.device import CUDA_BATCH, usable_device
 
-    from .assets import SEER_URL, default_root, locate, read_manifest
     from .checkpoint import build_seer, read_checkpoint
     from .config import SeerConfig
     from .fast import FastSeer
@@ -31,11 +31,12 @@ with needs_torch("the policy 'seer'"):
 
 from .calvin import CalvinWrapper
 from .libero import LiberoWrapper
+from .quirks import Quirks
 from .real import RealWrapper
 from .variants import variant
 
-CUDA_BATCH = 16
-"""Slots of one call on a GPU, if the user names no other number."""
+SEER_URL = "https://github.com/OpenRobotLab/Seer"
+"""Its README links the trained checkpoints."""
 
 
 class Wrapper(Protocol):
@@ -83,6 +84,7 @@ class SeerPolicy(Policy):
         method: what tables call it.
         batch: slots of one call.
         sentence: feature (512,) of an instruction; None: the network's own text encoder gives it.
+        image: a camera's frame (height, width, 3), uint8, to what the vision encoder reads.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class SeerPolicy(Policy):
         method: str = "Seer",
         batch: int = 1,
         sentence: Callable[[str], Tensor] | None = None,
+        image: Callable[[NDArray[np.uint8]], Tensor] = clip_image,
     ) -> None:
         self.spec = PolicySpec(
             observations=dict(wrapper.observations),
@@ -105,6 +108,7 @@ class SeerPolicy(Policy):
         )
         self._seer, self._wrapper = seer, wrapper
         self._sentence = sentence or seer.sentence
+        self._image = image
         self._frames: dict[int, list[NDArray[np.uint8]]] = {}
         """The newest frame of both cameras by slot, for `foresee`."""
 
@@ -120,7 +124,7 @@ class SeerPolicy(Policy):
         frames = self._wrapper.frames(observations)
         for slot, *newest in zip(slots, *frames, strict=True):
             self._frames[slot] = [frame.copy() for frame in newest]
-        primary, wrist = (torch.stack([clip_image(frame) for frame in camera]) for camera in frames)
+        primary, wrist = (torch.stack([self._image(frame) for frame in camera]) for camera in frames)
         states = torch.from_numpy(self._wrapper.states(slots, observations))
         arm, gripper = self._seer.step(slots, primary, wrist, states)
         return self._wrapper.act(slots, arm.numpy(), gripper.numpy())
@@ -156,14 +160,14 @@ def make_policy(context: PolicyContext) -> Policy:
         )
     options = SeerOptions.parse(context.options)
     path = _checkpoint_path(context)
-    device = _usable_device(context.device)
+    device = usable_device(context.device, "seer")
     checkpoint = read_checkpoint(path)
     name, config = network_of(checkpoint, benchmark, options)
     encoders = {encoder: locate(encoder) for encoder in ("mae", "clip")}
     torch.set_num_threads(context.threads)
     precision = torch.bfloat16 if options.vit == "bfloat16" else torch.float32
     model = build_seer(checkpoint, config, **encoders, vision_precision=precision)
-    wrapper = _wrapper(benchmark, config, options)
+    wrapper = make_wrapper(benchmark, config, options.quirks)
     seer = FastSeer(model, actions=wrapper.actions, device=str(device), compile=options.compile)
     installed = read_manifest(default_root())
     settings = {
@@ -180,13 +184,13 @@ def make_policy(context: PolicyContext) -> Policy:
     return SeerPolicy(seer, wrapper, settings=settings, method=variant(name).method, batch=batch)
 
 
-def _wrapper(benchmark: str, config: SeerConfig, options: SeerOptions) -> Wrapper:
-    """The benchmark's wrapper."""
+def make_wrapper(benchmark: str, config: SeerConfig, quirks: Quirks) -> Wrapper:
+    """The wrapper of one of the benchmarks in `PUBLISHED`."""
     if benchmark == "calvin":
-        return CalvinWrapper(quirks=options.quirks)
+        return CalvinWrapper(quirks=quirks)
     if benchmark == "real_robot":
-        return RealWrapper(actions=config.action_tokens, quirks=options.quirks)
-    return LiberoWrapper(actions=config.action_tokens, finger_widths=config.finger_widths, quirks=options.quirks)
+        return RealWrapper(actions=config.action_tokens, quirks=quirks)
+    return LiberoWrapper(actions=config.action_tokens, finger_widths=config.finger_widths, quirks=quirks)
 
 
 def _checkpoint_path(context: PolicyContext) -> Path:
@@ -198,16 +202,3 @@ def _checkpoint_path(context: PolicyContext) -> Path:
             "seer-bench assets seer"
         )
     return context.checkpoint
-
-
-def _usable_device(name: str) -> torch.device:
-    """The device of that name; raises UsageError where it cannot be had."""
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"--device {name}: the policy 'seer' computes on cpu or cuda.")
-    if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(number or 0) >= count:
-            found = f"there are {count}, counted from 0" if count else "PyTorch finds no GPU that it can use here"
-            raise UsageError(f"--device {name}: {found}. Choose another, or leave --device out to compute on the CPU.")
-    return torch.device(name)

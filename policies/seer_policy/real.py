@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from seer_bench import ActionSpec, ImageSpec, VectorSpec
 from seer_bench.contracts import Array
 from seer_bench.conventions import FieldSpec
+from seer_bench_nn.ensembling import TEMPERATURE, TemporalEnsemble
 
-from .ensembling import TEMPERATURE, TemporalEnsemble
 from .quirks import Quirks, in_force
 
 OBSERVATIONS: Mapping[str, FieldSpec] = {

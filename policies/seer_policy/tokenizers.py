@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from seer_bench_nn.clip_text import ClipTextEncoder
+from seer_bench_nn.patches import IMAGE_SIZE, PATCH
 from seer_bench_nn.resampler import PerceiverResampler
 from seer_bench_nn.vit import MaeEncoder
 
-from .config import IMAGE_SIZE, PATCH, SeerConfig
+from .config import SeerConfig
 from .part import SeerPart
 
 

@@ -16,8 +16,7 @@ from seer_bench.verification import Progress, Verdict
 from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import Index, RecordError, Recording, read_index
 from seer_bench.verification.records import Comparator, verify_records
-
-from ..needs import needs_torch
+from seer_bench_nn.needs import needs_torch
 
 __all__ = ["SeerVerifier"]
 
@@ -31,7 +30,7 @@ class SeerVerifier:
     def facts(self) -> dict[str, str]:
         """Versions, processor and arithmetic; raises MissingExtraError where PyTorch is not installed."""
         with needs_torch("seer-bench verify seer"):
-            from .facts import facts
+            from seer_bench_nn.recordings.facts import facts
         return facts()
 
     def verify(

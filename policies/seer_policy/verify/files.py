@@ -18,17 +18,18 @@ from torch import Tensor
 from seer_bench.errors import UsageError
 from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError, Recording
+from seer_bench_nn.frozen import load_mae, mae_weights
 from seer_bench_nn.loading import Shape, compare, fault_in, fill, shapes, uninitialised
+from seer_bench_nn.recordings.fields import Fields
+from seer_bench_nn.recordings.weights import draw_weight
 from seer_bench_nn.vit import MaeEncoder
 
 from ..checkpoint import Sizes, read_checkpoint
-from ..frozen import load_mae, mae_weights
 from ..inspect import needed_shapes
 from ..model import FROZEN, Seer
-from .fields import Fields
 from .network import RecordedNetwork, build_network, read_network, use_recorded_mask
 from .networks import GivenInputs, compare_outputs
-from .recipe import COMPUTED, draw_weight
+from .recipe import COMPUTED
 from .tolerances import FULL, PIXEL, REDUCED
 
 CHECKPOINT, MAE = "official_checkpoint", "mae_checkpoint"

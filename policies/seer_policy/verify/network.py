@@ -13,12 +13,14 @@ from torch import nn
 
 from seer_bench.verification.recording import Arrays, RecordError
 from seer_bench_nn.loading import uninitialised
+from seer_bench_nn.patches import IMAGE_SIZE, PATCH
+from seer_bench_nn.recordings.fields import Fields
+from seer_bench_nn.recordings.weights import draw_weight
 
-from ..config import IMAGE_SIZE, PATCH, AttentionOptions, SeerConfig, TextConfig, VisionConfig
+from ..config import AttentionOptions, SeerConfig, TextConfig, VisionConfig
 from ..mask import attention_mask
 from ..model import Seer
-from .fields import Fields
-from .recipe import COMPUTED, draw_weight
+from .recipe import COMPUTED
 
 _PHASES = ("pretrain", "finetune", "evaluate")
 _SIZES = {

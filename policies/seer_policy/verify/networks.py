@@ -14,12 +14,12 @@ from torch import Tensor
 from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError, Recording
 from seer_bench_nn.clip_tokenizer import tokenize
+from seer_bench_nn.recordings.fields import Fields
 
 from ..fast import FastSeer
 from ..losses import Losses, TrainingBatch, action_labels, losses
 from ..model import Seer, SeerOutput
 from ..training import MAX_GRADIENT_NORM, WEIGHT_DECAY, make_optimizer, train_step
-from .fields import Fields
 from .network import RecordedNetwork, build_network, read_network, use_recorded_mask
 from .recipe import draw_inputs
 from .tolerances import BFLOAT16, CHECKSUM, FULL, GRADIENT, LOSS, LOSS_AFTER_STEP, REDUCED

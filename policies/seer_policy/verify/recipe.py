@@ -6,14 +6,12 @@ with a seed of the recording and the CRC-32 of the tensor's name. Data made so i
 
 from __future__ import annotations
 
-import math
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import IMAGE_SIZE
+from seer_bench_nn.patches import IMAGE_SIZE
 
 Float32 = NDArray[np.float32]
 
@@ -26,28 +24,6 @@ COMPUTED = frozenset(
     }
 )
 """Tensors that the network computes itself and that are never drawn."""
-
-
-def draw_weight(name: str, shape: tuple[int, ...], seed: int) -> Float32:
-    """The recorded value of a parameter.
-
-    Vectors and scalars are gains near 1 if named `weight`, else small offsets; matrices are scaled by their shape;
-    free tensors (tokens, tables) by 0.2.
-
-    Args:
-        name: in the state dict, without `module.`; none of `COMPUTED`.
-        shape: of the parameter.
-        seed: the recording's `weight_seed`.
-    """
-    generator = np.random.RandomState((zlib.crc32(name.encode()) ^ seed) & 0xFFFFFFFF)
-    drawn = generator.standard_normal(math.prod(shape)).astype(np.float32).reshape(shape)
-    kind = name.rpartition(".")[2]
-    if len(shape) < 2:
-        return np.asarray(1.0 + 0.1 * drawn if kind == "weight" else 0.05 * drawn, np.float32)
-    if kind.endswith("weight"):
-        inputs, outputs = math.prod(shape[1:]), shape[0]
-        return np.asarray(drawn * np.float32((2.0 / (inputs + outputs)) ** 0.5), np.float32)
-    return np.asarray(0.2 * drawn, np.float32)
 
 
 @dataclass(frozen=True)

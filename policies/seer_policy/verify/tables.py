@@ -12,10 +12,10 @@ from seer_bench_nn.clip_image import clip_image
 from seer_bench_nn.clip_text import ClipTextEncoder
 from seer_bench_nn.clip_tokenizer import tokenize
 from seer_bench_nn.loading import uninitialised
+from seer_bench_nn.recordings.fields import Fields
 
 from ..config import TokenLayout
 from ..mask import attention_mask
-from .fields import Fields
 from .network import fill_drawn, read_attention, told_seed
 from .tolerances import FULL, PIXEL, PIXEL_SUM
 

@@ -20,13 +20,13 @@ from seer_bench.contracts import Array
 from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError, Recording
 from seer_bench_nn.clip_image import clip_image
+from seer_bench_nn.recordings.fields import Fields
 
 from ..calvin import CalvinWrapper
 from ..fast import FastSeer
 from ..libero import LiberoWrapper
 from ..model import Seer
 from ..policy import SeerPolicy, Wrapper
-from .fields import Fields
 from .network import RecordedNetwork, build_network, read_network
 from .recipe import draw_picture, draw_text_feature
 from .tolerances import ENSEMBLE, REDUCED

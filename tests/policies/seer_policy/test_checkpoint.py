@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from seer_bench.errors import CheckpointError
+from seer_bench_nn.frozen import load_mae
 from seer_bench_nn.loading import fill, uninitialised
 from seer_policy.checkpoint import Sizes, build_seer, fitting, read_checkpoint
 from seer_policy.config import SeerConfig, TextConfig, VisionConfig
-from seer_policy.frozen import load_mae
 from seer_policy.model import FROZEN, Seer
 from seer_policy.variants import variant, variants
 from tests.fakes.seer_files import hollow, published_shapes, write_official

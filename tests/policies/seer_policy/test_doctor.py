@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from seer_bench.doctor.examine import examine_benchmark
-from seer_policy.assets import ROOT_VARIABLE
+from seer_bench_nn.assets import ROOT_VARIABLE
 
 
 def test_missing_encoders_name_the_command(monkeypatch, tmp_path):

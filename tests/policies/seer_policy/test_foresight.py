@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from seer_bench_nn.clip_image import clip_image, denormalise
+from seer_bench_nn.patches import patchify
 from seer_policy.calvin import CalvinWrapper
 from seer_policy.config import SeerConfig, TextConfig, VisionConfig
 from seer_policy.fast import FastSeer
 from seer_policy.foresight import foreseen_images
 from seer_policy.losses import image_labels
 from seer_policy.model import Seer
-from seer_policy.patches import patchify
 from seer_policy.policy import SeerPolicy
 
 RNG = np.random.default_rng(0)

@@ -28,8 +28,8 @@ from seer_bench import (
 )
 from seer_bench.registry import load_policy
 from seer_bench.store import canonical_lines, read_actions
+from seer_bench_nn.assets import Record
 from seer_policy import policy as policy_module
-from seer_policy.assets import Record
 from seer_policy.calvin import CalvinWrapper
 from seer_policy.fast import FastSeer
 from seer_policy.libero import LiberoWrapper

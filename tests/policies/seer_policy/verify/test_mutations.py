@@ -11,10 +11,10 @@ from PIL import Image
 from torch.nn import functional
 
 from seer_bench_nn import gpt2, vit
+from seer_bench_nn.ensembling import TemporalEnsemble
+from seer_bench_nn.newest import SlotMemory
 from seer_policy import encoder, losses, mask, newest, training
 from seer_policy.calvin import CalvinWrapper
-from seer_policy.ensembling import TemporalEnsemble
-from seer_policy.fast import FastSeer
 from seer_policy.libero import LiberoWrapper
 from seer_policy.tokenizers import InputTokenizers
 from seer_policy.verify import network
@@ -120,8 +120,8 @@ def bilinear_resize(patch: Patch) -> None:
 
 
 def stale_window(patch: Patch) -> None:
-    given = FastSeer._window
-    patch.setattr(FastSeer, "_window", lambda self, history: given(self, history)[[0, *range(self._length - 1)]])
+    given = SlotMemory._window
+    patch.setattr(SlotMemory, "_window", lambda self, history: given(self, history)[[0, *range(self._length - 1)]])
 
 
 def growing_step_at_wrong_position(patch: Patch) -> None:

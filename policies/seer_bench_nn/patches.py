@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .config import IMAGE_SIZE, PATCH
+PATCH = 16
+"""Pixels along each side of a patch of the vision encoder and of the foreseen images."""
+IMAGE_SIZE = 224
+"""Pixels along each side of an input image."""
+PATCHES = (IMAGE_SIZE // PATCH) ** 2
+"""Patches of an image."""
 
 
 def patchify(images: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from seer_bench.errors import AssetError
+from seer_bench_nn import assets
 from seer_bench_nn.clip_text import ClipTextEncoder
+from seer_bench_nn.frozen import load_clip_text, load_mae
 from seer_bench_nn.vit import MaeEncoder
-from seer_policy import assets
-from seer_policy.frozen import load_clip_text, load_mae
 
 
 def small_mae() -> MaeEncoder:

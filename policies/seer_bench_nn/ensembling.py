@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEMPERATURE = 0.01
-"""Seer's: the i-th oldest prediction weighs exp(-0.01 i)."""
+"""Of Seer and of ACT: the i-th oldest prediction weighs exp(-0.01 i)."""
 
 
 class TemporalEnsemble:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seer_policy.ensembling import TemporalEnsemble
+from seer_bench_nn.ensembling import TemporalEnsemble
 
 STEPS = 12
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from seer_bench.errors import CheckpointError
 from seer_bench_nn.clip_text import ClipTextEncoder
+from seer_bench_nn.frozen import clip_text_weights, load_clip_text, load_mae, mae_weights
 from seer_bench_nn.vit import MaeEncoder
-from seer_policy.frozen import clip_text_weights, load_clip_text, load_mae, mae_weights
 from tests.fakes.seer_files import hollow, published_shapes
 
 

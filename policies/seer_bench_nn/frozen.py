@@ -1,6 +1,6 @@
-"""The two encoders that Seer takes from others and never trains: MAE's for images, CLIP's for instructions.
+"""The two encoders that policies take from others and never train: MAE's for images, CLIP's for instructions.
 
-Seer's checkpoints do not hold them; each comes from the file that its own authors publish.
+Each comes from the file that its own authors publish.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from torch import Tensor
 
 from seer_bench.errors import CheckpointError
 from seer_bench.store import checkpoint_sha256
-from seer_bench_nn.clip_text import ClipTextEncoder
-from seer_bench_nn.loading import Shape, fill
-from seer_bench_nn.vit import MaeEncoder
-from seer_bench_nn.weights_file import file_kind, open_weights, tensors_only
+
+from .clip_text import ClipTextEncoder
+from .loading import Shape, fill
+from .vit import MaeEncoder
+from .weights_file import file_kind, open_weights, tensors_only
 
 MAE_URL = "https://dl.fbaipublicfiles.com/mae/pretrain/mae_pretrain_vit_base.pth"
 """MAE ViT-B/16 pre-trained on ImageNet-1K, as linked in the README of github.com/facebookresearch/mae."""

@@ -1,6 +1,6 @@
-"""The files of Seer's frozen encoders: which are needed, where they are published, and putting them into the cache.
+"""The files of the frozen encoders: which are needed, where they are published, and putting them into the cache.
 
-What is installed is a part of what was published, each encoder without what Seer does not run, as safetensors; the
+What is installed is a part of what was published, each encoder without what is not run, as safetensors; the
 numbers stay as they are. `manifest.json` beside them says what they were made from.
 """
 
@@ -23,20 +23,17 @@ from seer_bench.verification import Progress
 
 from .needs import needs_torch
 
-with needs_torch("checking Seer's encoders"):
+with needs_torch("checking the frozen encoders"):
     from safetensors.torch import save_file
     from torch import Tensor, nn
 
-    from seer_bench_nn.clip_text import ClipTextEncoder
-    from seer_bench_nn.loading import compare, fault_in, shapes, uninitialised
-    from seer_bench_nn.vit import MaeEncoder
-
+    from .clip_text import ClipTextEncoder
     from .frozen import CLIP_SHA256, CLIP_URL, MAE_MD5_START, MAE_URL, clip_text_weights, mae_weights
+    from .loading import compare, fault_in, shapes, uninitialised
+    from .vit import MaeEncoder
 
 ROOT_VARIABLE = "SEER_BENCH_SEER_ASSETS"
 """Environment variable that names the assets folder instead of the user's cache."""
-SEER_URL = "https://github.com/OpenRobotLab/Seer"
-"""Its README links the trained checkpoints, which are given with --ckpt and not installed."""
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
@@ -114,7 +111,7 @@ def _checked(root: Path, name: str) -> Path:
     """The file, if it is as recorded; raises AssetError."""
     encoder = next(encoder for encoder in ENCODERS if encoder.name == name)
     if fault := _fault(root, encoder, read_manifest(root)):
-        raise AssetError(f"Seer needs {encoder.title}: {root / encoder.file} is {fault}. {_needed((encoder,))}")
+        raise AssetError(f"{encoder.title} is needed: {root / encoder.file} is {fault}. {_needed((encoder,))}")
     return root / encoder.file
 
 
@@ -256,7 +253,7 @@ def _needed(encoders: tuple[Encoder, ...]) -> str:
     urls = "".join(f"\n  {encoder.title}: {encoder.url}" for encoder in encoders)
     return (
         f"Fetch:{urls}\nand run: seer-bench assets seer --from FILE|FOLDER\n"
-        f"Trained checkpoints are linked at {SEER_URL} and are given with --ckpt."
+        "Trained checkpoints are not installed but given with --ckpt."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from seer_policy.patches import patch_statistics, patchify, unpatchify
+from seer_bench_nn.patches import patch_statistics, patchify, unpatchify
 
 
 def test_a_patch_holds_its_pixels_row_by_row_with_channels_last():

@@ -1,0 +1,126 @@
+"""The policy `gr1`: a snapshot of GR-1's, played through CALVIN's wrapper.
+
+As in the published `evaluation/calvin_evaluation.py`: the network sees the last ten frames since the subtask began,
+predicts one action a step, and nothing is averaged or carried out blindly. One thing differs on purpose: on a GPU,
+published code encodes sentences with CLIP in half precision; here all is float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from seer_bench import CheckpointError, Policy, PolicyContext, PolicySpec, UsageError
+from seer_bench.contracts import Array
+from seer_bench.errors import UnknownNameError
+from seer_bench_nn.needs import needs_torch
+
+with needs_torch("the policy 'gr1'"):
+    import torch
+    from torch import Tensor
+
+    from seer_bench_nn.assets import default_root, locate, read_manifest
+    from seer_bench_nn.device import CUDA_BATCH, usable_device
+
+    from .checkpoint import GR1_URL, Snapshot, build_gr1, read_snapshot
+    from .config import Gr1Config
+    from .fast import FastGr1
+    from .images import gr1_image
+
+from .calvin import ACTION, HAND, OBSERVATIONS, STATIC, actions, states
+
+
+class Gr1Policy(Policy):
+    """A GR-1 network behind CALVIN's wrapper.
+
+    Args:
+        gr1: the network.
+        settings: what else shapes its actions, for the run's identity.
+        batch: slots of one call.
+        sentence: feature (512,) of an instruction; None: the network's own text encoder gives it.
+    """
+
+    def __init__(
+        self,
+        gr1: FastGr1,
+        *,
+        settings: Mapping[str, str] | None = None,
+        batch: int = 1,
+        sentence: Callable[[str], Tensor] | None = None,
+    ) -> None:
+        self.spec = PolicySpec(
+            observations=dict(OBSERVATIONS),
+            action=ACTION,
+            batch=batch,
+            settings=dict(settings or {}),
+            arm={"method": "GR-1"},
+        )
+        self._gr1, self._sentence = gr1, sentence or gr1.sentence
+
+    def reset(self, slots: Sequence[int], instructions: Sequence[str], seeds: Sequence[int]) -> None:
+        """A subtask begins: the history of each slot is empty. Nothing is drawn at random."""
+        for slot, instruction in zip(slots, instructions, strict=True):
+            self._gr1.reset(slot, self._sentence(instruction))
+
+    def act(self, slots: Sequence[int], observations: Mapping[str, Array]) -> Array:
+        """Actions (n, 1, 7), float32."""
+        static, hand = (torch.stack([gr1_image(frame) for frame in observations[camera]]) for camera in (STATIC, HAND))
+        arm, gripper = self._gr1.step(slots, static, hand, torch.from_numpy(states(observations)))
+        return actions(arm.numpy(), gripper.numpy())
+
+
+def make_policy(context: PolicyContext) -> Policy:
+    """Load a snapshot; only CALVIN is played.
+
+    The benchmark, options and device are checked before any weights are read.
+
+    Raises:
+        AssetError: a frozen encoder is neither in the snapshot nor installed.
+        CheckpointError: there is no snapshot, it cannot be opened, or it does not fit the network.
+        UsageError: the benchmark, an option or the device cannot be used.
+    """
+    benchmark = context.interface.benchmark
+    if benchmark != "calvin":
+        raise UsageError(f"the policy 'gr1' does not play the benchmark '{benchmark}'; it plays: calvin.")
+    batch = _batch(context.options)
+    path = _checkpoint_path(context)
+    device = usable_device(context.device, "gr1")
+    snapshot = read_snapshot(path)
+    files = {name: None if held else locate(name) for name, held in (("mae", snapshot.mae), ("clip", snapshot.clip))}
+    torch.set_num_threads(context.threads)
+    model = build_gr1(snapshot, Gr1Config(), **files)
+    settings = {"mae": _origin("mae", snapshot), "clip": _origin("clip", snapshot), "device": device.type}
+    return Gr1Policy(
+        FastGr1(model, device=str(device)),
+        settings=settings,
+        batch=batch or (CUDA_BATCH if device.type == "cuda" else 1),
+    )
+
+
+def _origin(encoder: str, snapshot: Snapshot) -> str:
+    """Where a frozen encoder is from, for the run's identity: the snapshot, or an installed file's sha256."""
+    held = snapshot.mae if encoder == "mae" else snapshot.clip
+    return "in the snapshot" if held else read_manifest(default_root())[encoder].sha256
+
+
+def _batch(options: Mapping[str, str]) -> int | None:
+    """The option `batch`; None where it is not given."""
+    for key in options:
+        if key != "batch":
+            raise UnknownNameError("option of the policy 'gr1'", key, ["batch"], "Give it as --policy-arg key=value.")
+    value = options.get("batch")
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"--policy-arg batch={value}: give a whole number of at least 1.")
+    return int(value)
+
+
+def _checkpoint_path(context: PolicyContext) -> Path:
+    """The snapshot that was given; raises CheckpointError where none was."""
+    if context.checkpoint is None:
+        raise CheckpointError(
+            f"the policy 'gr1' needs a snapshot: --ckpt FILE. Trained ones are linked in the README of {GR1_URL}; the "
+            "image and text encoders that they may need besides are installed with: seer-bench assets gr1"
+        )
+    return context.checkpoint

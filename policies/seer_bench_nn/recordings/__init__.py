@@ -1,0 +1,1 @@
+"""What the verifiers of several policies share: reading recordings of networks, and drawing their weights."""

@@ -1,0 +1,144 @@
+"""Checkpoints of both layouts, tables of sentences, conversion and inspection."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mtact_policy.checkpoint import build, read_checkpoint, read_metadata, save_checkpoint
+from mtact_policy.convert import main
+from mtact_policy.inspect import inspect
+from mtact_policy.model import Mtact
+from mtact_policy.official import read_official, read_statistics
+from mtact_policy.sentences import from_minilm, from_table, write_table
+from seer_bench import CheckpointError, UsageError
+from tests.fakes.mtact_files import drawn, made_up_statistics, tiny_config, tiny_network, write_checkpoint, write_minilm
+
+
+def write_official(path: Path, model: Mtact) -> Path:
+    """RoboAgent's layout, with what it saves beside what is read."""
+    weights = {}
+    for name, tensor in model.state_dict().items():
+        name = name.replace("backbone.resnet.", "backbones.0.0.resnet_film_model.")
+        weights["model." + name.replace("backbone.film.", "backbones.0.0.film_models.")] = tensor
+    weights["model.pos_table"] = torch.zeros(1, 5, 32)
+    weights["model.is_pad_head.weight"], weights["model.is_pad_head.bias"] = torch.zeros(1, 32), torch.zeros(1)
+    torch.save(weights, path)
+    return path
+
+
+def write_pickle(path: Path, config, protocol: int = 4) -> Path:
+    numbers = vars(made_up_statistics(config))
+    tree = {name.replace("state", "qpos"): array for name, array in numbers.items()}
+    path.write_bytes(pickle.dumps(tree | {"example_qpos": np.zeros((3, 8))}, protocol))
+    return path
+
+
+def same(one: Mtact, other: Mtact) -> bool:
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(a == b and (a.endswith("num_batches_tracked") or torch.equal(x, y)) for (a, x), (b, y) in pairs)
+
+
+def test_a_checkpoint_comes_back_whole(tmp_path):
+    path = write_checkpoint(tmp_path / "a.safetensors", "calvin", decoder_output=-1)
+    found = read_checkpoint(path)
+    assert found.benchmark == "calvin"
+    assert found.config == tiny_config("calvin", decoder_output=-1)
+    assert found.statistics.sha256 == made_up_statistics(found.config).sha256
+    assert same(build(found), tiny_network("calvin", decoder_output=-1))
+
+
+@pytest.mark.parametrize("name", ["network.action_head.bias", "statistics.action_std"])
+def test_an_altered_checkpoint_is_refused(tmp_path, name):
+    path = write_checkpoint(tmp_path / "a.safetensors", "calvin")
+    metadata, tensors = read_metadata(path), load_file(path)
+    tensors[name] = tensors[name] * 1.001
+    save_file(tensors, path, metadata)
+    with pytest.raises(CheckpointError, match="was altered"):
+        read_checkpoint(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(CheckpointError, match="no checkpoint of MT-ACT"):
+        read_checkpoint(path)
+    assert inspect(path) is None
+    write_checkpoint(path, "calvin")
+    metadata = read_metadata(path) | {"config": '{"state_dim": 7}'}
+    save_file(load_file(path), path, metadata)
+    with pytest.raises(CheckpointError, match="recorded sizes cannot be"):
+        read_checkpoint(path)
+
+
+def test_inspection_tells_sizes_and_misfits(tmp_path):
+    path = write_checkpoint(tmp_path / "a.safetensors", "libero")
+    found = inspect(path)
+    assert found.faults == ()
+    assert (found.facts["benchmark"], found.facts["chunk"]) == ("libero", 4)
+    model = tiny_network("libero")
+    model.config = tiny_config("libero", chunk=5)
+    save_checkpoint(path, model, made_up_statistics(model.config), "libero")
+    assert "query_embed.weight is 4x32, needed is 5x32" in inspect(path).faults[0]
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_statistics_are_read_from_every_kind_of_pickle(tmp_path, protocol):
+    config = tiny_config("libero")
+    path = write_pickle(tmp_path / "dataset_stats.pkl", config, protocol)
+    assert read_statistics(path, 8, 7).sha256 == made_up_statistics(config).sha256
+
+
+def test_roboagents_files_are_converted(tmp_path, capsys):
+    network = drawn(lambda: Mtact(tiny_config("libero", heads=8, image_height=128, image_width=128)))
+    source = write_official(tmp_path / "policy_best.ckpt", network)
+    pickled = write_pickle(tmp_path / "dataset_stats.pkl", network.config)
+    assert inspect(source).kind == "RoboAgent checkpoint"
+    with pytest.raises(CheckpointError, match=r"python -m mtact_policy\.convert"):
+        read_checkpoint(source)
+    out = tmp_path / "ours.safetensors"
+    arguments = [str(source), str(out), "--statistics", str(pickled), "--benchmark"]
+    assert main([*arguments, "libero"]) == 0
+    found = read_checkpoint(out)
+    assert same(build(found), network)
+    assert found.statistics.sha256 == made_up_statistics(network.config).sha256
+    np.testing.assert_equal(found.config.dropout, 0.1)
+    assert main([*arguments, "calvin"]) == 2
+    assert "reads 8 numbers of the robot's state and predicts 7; calvin has 7 and 7" in capsys.readouterr().err
+
+
+def test_files_that_are_not_roboagents_are_refused(tmp_path):
+    path = tmp_path / "x.ckpt"
+    torch.save({"model.a": torch.zeros(2)}, path)
+    with pytest.raises(CheckpointError, match="no checkpoint of RoboAgent"):
+        read_official(path)
+    path.write_bytes(pickle.dumps({"qpos_mean": os.system}))
+    with pytest.raises(CheckpointError, match=r"asks for posix\.system, which is no array"):
+        read_statistics(path, 8, 7)
+    path.write_bytes(pickle.dumps({"qpos_mean": np.zeros(8)}))
+    with pytest.raises(CheckpointError, match="state_std, a part of the normalisation statistics, is missing"):
+        read_statistics(path, 8, 7)
+    numbers = {f"{a}_{b}": np.zeros(n) for a, n in (("qpos", 8), ("action", 7)) for b in ("mean", "std")}
+    path.write_bytes(pickle.dumps(numbers))
+    with pytest.raises(CheckpointError, match=r"state_std is .* all above 0"):
+        read_statistics(path, 8, 7)
+
+
+def test_a_table_gives_what_minilm_gave(tmp_path):
+    minilm = from_minilm(write_minilm(tmp_path / "minilm"))
+    path = tmp_path / "table.safetensors"
+    write_table(path, ["push the 0", "push the 1", "push the 0"], minilm.embed)
+    table = from_table(path)
+    assert table.dim == minilm.dim
+    assert torch.equal(table.embed("push the 1"), minilm.embed("push the 1"))
+    assert not torch.equal(table.embed("push the 0"), table.embed("push the 1"))
+    with pytest.raises(UsageError, match="no embedding of 'push', only of 2 others"):
+        table.embed("push")
+    with pytest.raises(CheckpointError, match="no table of sentence embeddings"):
+        from_table(write_checkpoint(tmp_path / "a.safetensors", "calvin"))

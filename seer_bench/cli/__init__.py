@@ -33,6 +33,7 @@ from seer_bench.cli.protocol import protocol
 from seer_bench.cli.report import report
 from seer_bench.cli.reproduce import reproduce
 from seer_bench.cli.run import run
+from seer_bench.cli.serve import serve
 from seer_bench.cli.status import status
 from seer_bench.cli.verify import verify
 from seer_bench.cli.video import video
@@ -54,6 +55,7 @@ app.command("plan")(plan)
 app.command("export")(export)
 app.command("video")(video)
 app.command("verify")(verify)
+app.command("serve")(serve)
 app.command("bench")(bench)
 app.command("doctor")(doctor)
 app.command("assets")(assets)

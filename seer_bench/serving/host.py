@@ -1,0 +1,212 @@
+"""The policy of a server: slots for whoever asks, calls one after another, single observations put into batches."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from seer_bench.contracts import Array, Policy, Unit
+from seer_bench.conventions import FieldSpec, ImageSpec
+from seer_bench.engine.faults import ask
+from seer_bench.errors import ConventionError, PolicyError, SimulationError, UsageError
+from seer_bench.serving.codec import FrameError
+
+_MOST_SLOTS = 4096
+"""Of all clients together; what a policy remembers of each may be large."""
+
+
+class ForgottenError(SimulationError):
+    """The server knows nothing of a slot whose history the client counts on, e.g. since it was started anew."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slot of a client in a call."""
+
+    client: str
+    slot: int
+    begin: Unit | None = None
+    """The unit that began since the last call."""
+    reset: tuple[str, int] | None = None
+    """Instruction and seed of the subtask that began since the last call."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """The answer to a call."""
+
+    actions: Array
+    """(n, chunk, dim)."""
+    seconds: float
+    """That the policy took."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A single observation that waits to be put into a batch."""
+
+    row: Row
+    observation: Mapping[str, Array]
+    answer: Future[Played] = field(default_factory=Future)
+
+
+class PolicyHost:
+    """Owns a policy; every method but `submit` is to be called from one and the same thread.
+
+    Args:
+        policy: not privileged, since a simulator's state is not sent.
+        threads: of the libraries that it computes with; the last bits of a product depend on them.
+
+    Raises:
+        UsageError: the policy is privileged.
+    """
+
+    def __init__(self, policy: Policy, *, threads: int = 1) -> None:
+        if policy.spec.privileged:
+            raise UsageError("this policy reads the simulator's state, which is not sent; it cannot be served.")
+        self._policy, self._threads = policy, threads
+        self._slots: dict[tuple[str, int], int] = {}
+        """The policy's slot of each client's slot."""
+        self._waiting: deque[_Waiting] = deque()
+
+    def prepare(self) -> None:
+        """Limit the threads of the libraries; to be called first, since each thread has limits of its own."""
+        threadpool_limits(self._threads)
+
+    def play(self, rows: Sequence[Row], observations: Mapping[str, Array]) -> Played:
+        """One call of the policy with exactly these rows.
+
+        Args:
+            rows: the n slots, none twice.
+            observations: the declared fields with a leading axis of length n; others are passed over.
+
+        Raises:
+            ConventionError: a field is missing, or of another shape or dtype than declared.
+            ForgottenError: a row is unknown and does not begin anew.
+            PolicyError: the policy failed.
+            SimulationError: there are too many slots.
+        """
+        if not rows or len({(row.client, row.slot) for row in rows}) != len(rows):
+            raise FrameError("a call must name at least one slot, and none twice.")
+        given = {name: _checked(name, spec, observations, len(rows)) for name, spec in self._fields.items()}
+        for row in rows:
+            if row.reset is None and (row.client, row.slot) not in self._slots:
+                raise ForgottenError(f"this server knows nothing of what went before in slot {row.slot}.")
+        slots = [self._slot(row) for row in rows]
+        started = time.perf_counter()
+        self._start(slots, rows)
+        actions = ask(lambda: self._policy.act(slots, given))
+        shape = (len(rows), self._policy.spec.chunk, self._policy.spec.action.dim)
+        if not isinstance(actions, np.ndarray) or actions.shape != shape or actions.dtype.kind != "f":
+            found = f"{actions.dtype} {actions.shape}" if isinstance(actions, np.ndarray) else type(actions).__name__
+            raise PolicyError(f"act returned {found}; floats of shape {shape} are declared.")
+        return Played(actions, time.perf_counter() - started)
+
+    def submit(self, row: Row, observation: Mapping[str, Array]) -> Future[Played]:
+        """Queue one observation, fields without a leading axis; call `play_waiting` afterwards. From any thread."""
+        waiting = _Waiting(row, observation)
+        self._waiting.append(waiting)
+        return waiting.answer
+
+    def play_waiting(self) -> None:
+        """Answer what was submitted, at most `spec.batch` observations in one call.
+
+        A batch is always filled up to `spec.batch` rows, so that nobody's arithmetic depends on who else is waiting.
+        """
+        size = self._policy.spec.batch
+        batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
+        if not batch:
+            return
+        try:
+            played = self._play_together(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].answer.set_exception(error)
+            else:  # only the one whose fault it is shall fail
+                for one in batch:
+                    _settle(one.answer, lambda one=one: self._play_together([one]))  # type: ignore[misc] # bound now
+            return
+        for index, one in enumerate(batch):
+            one.answer.set_result(Played(played.actions[index : index + 1], played.seconds))
+
+    def release(self, client: str) -> None:
+        """Forget the slots of a client; others may take their numbers."""
+        for key in [key for key in self._slots if key[0] == client]:
+            del self._slots[key]
+
+    def close(self) -> None:
+        """Close the policy."""
+        self._policy.close()
+
+    @property
+    def _fields(self) -> Mapping[str, FieldSpec]:
+        return self._policy.spec.observations
+
+    def _play_together(self, batch: Sequence[_Waiting]) -> Played:
+        """One padded call; the rows of `batch` come first."""
+        missing = self._policy.spec.batch - len(batch)
+        first = batch[0]
+        pads = [Row("", i, first.row.begin, first.row.reset or ("", 0)) for i in range(missing)]
+        seen = [*(one.observation for one in batch), *[first.observation] * missing]
+        stacked = {}
+        for name, spec in self._fields.items():
+            for one in batch:
+                _checked(name, spec, {key: np.asarray(value)[None] for key, value in one.observation.items()}, 1)
+            stacked[name] = np.stack([np.asarray(observation[name]) for observation in seen])
+        return self.play([*(one.row for one in batch), *pads], stacked)
+
+    def _slot(self, row: Row) -> int:
+        """The policy's slot of a row; the lowest free number for a new one."""
+        key = (row.client, row.slot)
+        if key not in self._slots:
+            taken = set(self._slots.values())
+            if len(taken) >= _MOST_SLOTS:
+                raise SimulationError(f"{_MOST_SLOTS} slots are in use on this server; it takes no more.")
+            self._slots[key] = next(number for number in range(len(taken) + 1) if number not in taken)
+        return self._slots[key]
+
+    def _start(self, slots: Sequence[int], rows: Sequence[Row]) -> None:
+        """Tell the policy of units and subtasks that begin."""
+        for slot, row in zip(slots, rows, strict=True):
+            unit, reset = row.begin, row.reset
+            if unit is not None:
+                ask(lambda slot=slot, unit=unit: self._policy.begin([slot], [unit]))  # type: ignore[misc] # bound now
+            if reset is not None:
+                text, seed = reset
+                ask(lambda slot=slot, text=text, seed=seed: self._policy.reset([slot], [text], [seed]))  # type: ignore[misc] # bound now
+
+
+def _settle(answer: Future[Played], question: Callable[[], Played]) -> None:
+    """Give a future what a call returns or raises."""
+    try:
+        answer.set_result(question())
+    except Exception as error:
+        answer.set_exception(error)
+
+
+def _checked(name: str, spec: FieldSpec, observations: Mapping[str, Array], rows: int) -> Array:
+    """A field as declared; raises ConventionError. Vectors may come in any floating dtype."""
+    value = observations.get(name)
+    if not isinstance(value, np.ndarray):
+        raise ConventionError(
+            f"observation '{name}': it is {'missing' if value is None else type(value).__name__}; the policy reads it. "
+            f"Given: {', '.join(map(str, observations)) or 'nothing'}."
+        )
+    if isinstance(spec, ImageSpec):
+        rgb = spec.kind == "rgb"
+        shape, dtype = (rows, spec.height, spec.width, *((3,) if rgb else ())), np.dtype("uint8" if rgb else "float32")
+    else:
+        shape, dtype = (rows, spec.size), np.dtype("float64")
+        value = value.astype(dtype) if value.dtype.kind == "f" else value
+    if value.shape != shape or value.dtype != dtype:
+        raise ConventionError(
+            f"observation '{name}': {value.dtype} of shape {value.shape[1:]} was sent; "
+            f"the policy reads {dtype} of shape {shape[1:]}."
+        )
+    return value

@@ -1,0 +1,74 @@
+"""The messages of vla-eval's protocol version 1 (source: PyPI vla-eval 0.8.0, `vla_eval.protocol`).
+
+A message is a msgpack map {type, payload, seq, timestamp} in one binary websocket frame. An array is the map
+{__ndarray__: true, data, dtype, shape} of booleans, integers or floats. The harness' own client packs pictures as PNG;
+an unpacked array is decoded by the same server to the same pixels, and costs less time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+import numpy as np
+
+PROTOCOL_VERSION = 1
+_NUMERIC = "biuf"
+
+
+class WireError(ValueError):
+    """Bytes that are no message of the protocol."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of either side."""
+
+    kind: str
+    """"hello", "episode_start", "observation", "action", "episode_end" or "error"."""
+    payload: Mapping[str, Any]
+    seq: int
+    """Counts the client's messages from 1; an answer bears the number of what it answers."""
+
+
+def pack(message: Message) -> bytes:
+    """The bytes of a message; arrays may stand anywhere in its payload."""
+    tree = {"type": message.kind, "payload": message.payload, "seq": message.seq, "timestamp": time.time()}
+    packed: bytes = msgpack.packb(tree, default=_pack_array)
+    return packed
+
+
+def unpack(data: object) -> Message:
+    """Read a message; raises WireError for anything else."""
+    if not isinstance(data, bytes):
+        raise WireError("a text frame instead of a binary one")
+    try:
+        tree = msgpack.unpackb(data, object_hook=_unpack_array)
+    except Exception as error:  # msgpack raises many kinds for damaged bytes
+        raise WireError(f"{len(data)} bytes that are not msgpack ({type(error).__name__}: {error})") from error
+    if not isinstance(tree, dict):
+        raise WireError(f"{type(tree).__name__} instead of a map")
+    kind, payload, seq = tree.get("type"), tree.get("payload"), tree.get("seq")
+    if not (isinstance(kind, str) and isinstance(payload, dict) and isinstance(seq, int)):
+        raise WireError(f"a map without type, payload and seq; it has: {', '.join(map(str, tree)) or 'nothing'}")
+    return Message(kind, payload, seq)
+
+
+def _pack_array(value: object) -> dict[str, Any]:
+    """Msgpack's hook for what it does not know."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in _NUMERIC:
+        return {"__ndarray__": True, "data": value.tobytes(), "dtype": value.dtype.str, "shape": list(value.shape)}
+    raise TypeError(f"{type(value).__name__} cannot be sent to a vla-eval server")
+
+
+def _unpack_array(tree: dict[Any, Any]) -> Any:
+    """Msgpack's hook for every map."""
+    if "__ndarray__" not in tree:
+        return tree
+    dtype = np.dtype(tree["dtype"])
+    if dtype.kind not in _NUMERIC:
+        raise WireError(f"an array of dtype {dtype}")
+    return np.frombuffer(tree["data"], dtype).reshape(tree["shape"]).copy()

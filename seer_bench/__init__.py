@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from seer_bench.errors import StoreError as StoreError
     from seer_bench.errors import UnknownNameError as UnknownNameError
     from seer_bench.errors import UsageError as UsageError
+    from seer_bench.policy_args import PolicyArgs as PolicyArgs
     from seer_bench.protocol import EvaluationProtocol as EvaluationProtocol
     from seer_bench.report import build_report as build_report
     from seer_bench.store import read_run as read_run
@@ -90,6 +91,7 @@ _EXPORTS = {
         "UnknownNameError",
         "UsageError",
     ),
+    "seer_bench.policy_args": ("PolicyArgs",),
     "seer_bench.protocol": ("EvaluationProtocol",),
     "seer_bench.report": ("build_report",),
     "seer_bench.store": ("read_run",),

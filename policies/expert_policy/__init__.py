@@ -6,7 +6,7 @@ demonstrations. Its results are marked privileged and are no baseline.
 
 from __future__ import annotations
 
-from seer_bench import CheckpointError, Policy, PolicyContext, UsageError
+from seer_bench import CheckpointError, Policy, PolicyArgs, PolicyContext, UsageError
 
 _BENCHMARKS = ("calvin", "libero")
 
@@ -23,9 +23,7 @@ def make_policy(context: PolicyContext) -> Policy:
         raise CheckpointError(
             f"the policy 'expert' takes no checkpoint, but --ckpt is {context.checkpoint}; leave --ckpt out."
         )
-    if context.options:
-        given = ", ".join(f"{key}={value}" for key, value in context.options.items())
-        raise UsageError(f"the policy 'expert' has no options, but --policy-arg gives {given}; leave it out.")
+    PolicyArgs("expert", context.options)
     benchmark = context.interface.benchmark
     if benchmark not in _BENCHMARKS:
         raise UsageError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seer_bench import CheckpointError, Policy, PolicyContext, PolicySpec, UsageError
+from seer_bench import CheckpointError, Policy, PolicyArgs, PolicyContext, PolicySpec
 from seer_bench.contracts import Array
 
 
@@ -16,8 +16,7 @@ class RandomPolicy(Policy):
     def __init__(self, context: PolicyContext) -> None:
         if context.checkpoint is not None:
             raise CheckpointError(f"the policy 'random' takes no checkpoint, but --ckpt is {context.checkpoint}.")
-        if context.options:
-            raise UsageError(f"the policy 'random' has no options, but --policy-arg gives {dict(context.options)}.")
+        PolicyArgs("random", context.options)
         self.spec = PolicySpec(
             observations={}, action=context.interface.action, placement="worker", arm={"method": "Random"}
         )

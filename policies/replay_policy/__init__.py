@@ -9,12 +9,12 @@ import numpy as np
 from seer_bench import (
     CheckpointError,
     Policy,
+    PolicyArgs,
     PolicyContext,
     PolicyError,
     PolicySpec,
     SimulationError,
     Unit,
-    UsageError,
     read_run,
 )
 from seer_bench.contracts import Array
@@ -29,8 +29,7 @@ class ReplayPolicy(Policy):
     """
 
     def __init__(self, context: PolicyContext) -> None:
-        if context.options:
-            raise UsageError(f"the policy 'replay' has no options, but --policy-arg gives {dict(context.options)}.")
+        PolicyArgs("replay", context.options)
         records = context.checkpoint
         # The file of records, not the directory: it names the actions by hash, while a directory also holds films and
         # sessions, whose coming and going would make it another checkpoint.

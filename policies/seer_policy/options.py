@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from seer_bench.errors import CheckpointError, UnknownNameError, UsageError
+from seer_bench.errors import CheckpointError, UsageError
+from seer_bench.policy_args import PolicyArgs
 
 from .checkpoint import Checkpoint, Sizes, fitting
 from .config import SeerConfig
@@ -50,11 +51,16 @@ class SeerOptions:
             UnknownNameError: there is no such option, or no such variant.
             UsageError: a value cannot be.
         """
-        known = [field.name for field in fields(cls)]
-        for key in given:
-            if key not in known:
-                raise UnknownNameError("option of the policy 'seer'", key, known, "Give it as --policy-arg key=value.")
-        return cls(**{key: _READERS[key](key, value) for key, value in given.items()})
+        args = PolicyArgs("seer", given, [field.name for field in fields(cls)])
+        named = args.text("variant", None)
+        return cls(
+            variant=None if named is None else variant(named).name,
+            heads=args.whole("heads", None),
+            quirks=args.choice("quirks", cls.quirks, get_args(Quirks)),
+            vit=args.choice("vit", cls.vit, get_args(Precision)),
+            batch=args.whole("batch", None),
+            compile=args.switch("compile", cls.compile),
+        )
 
 
 def network_of(checkpoint: Checkpoint, benchmark: str, options: SeerOptions) -> tuple[str, SeerConfig]:
@@ -98,41 +104,3 @@ def _published(checkpoint: Checkpoint, benchmark: str) -> str:
         f"whose attention heads and gripper state it was trained with: --policy-arg variant={PUBLISHED[benchmark][0]} "
         f"(and --policy-arg heads=N if it has others). Look into it with: seer-bench inspect {checkpoint.path}"
     )
-
-
-def _count(key: str, value: str) -> int:
-    """A number of at least 1."""
-    if not value.isascii() or not value.isdecimal() or int(value) < 1:
-        raise UsageError(f"--policy-arg {key}={value}: give a whole number of at least 1.")
-    return int(value)
-
-
-def _one_of(*choices: str) -> Callable[[str, str], str]:
-    """Takes one of a few words."""
-
-    def read(key: str, value: str) -> str:
-        if value not in choices:
-            raise UsageError(f"--policy-arg {key}={value}: choose {' or '.join(choices)}.")
-        return value
-
-    return read
-
-
-def _switch(key: str, value: str) -> bool:
-    """On or off."""
-    return _one_of("on", "off")(key, value) == "on"
-
-
-def _variant_name(_: str, value: str) -> str:
-    """The name of a variant."""
-    return variant(value).name
-
-
-_READERS: Mapping[str, Callable[[str, str], Any]] = {
-    "variant": _variant_name,
-    "heads": _count,
-    "quirks": _one_of(*get_args(Quirks)),
-    "vit": _one_of(*get_args(Precision)),
-    "batch": _count,
-    "compile": _switch,
-}

@@ -40,7 +40,7 @@ def test_a_checkpoint_is_refused(context):
 
 
 def test_options_are_refused_by_name(context):
-    with pytest.raises(UsageError, match="--policy-arg gives speed=2"):
+    with pytest.raises(UsageError, match="leave --policy-arg speed=2 out"):
         make_policy(replace(context, options={"speed": "2"}))
 
 

@@ -90,6 +90,8 @@ class PolicySpec:
     arm: Mapping[str, str] = field(default_factory=dict)
     """What the policy says of itself where results stand in a table, from its checkpoint where that tells: "method" is
     the method's name as tables print it. `--arm key=value` overrides it."""
+    notes: tuple[str, ...] = ()
+    """Lines that a run shows before it begins, e.g. which observation feeds which input. No part of its identity."""
 
 
 def check_conventions(policy: PolicySpec, interface: Interface) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from seer_bench.contracts import Benchmark, Policy, PolicyContext
@@ -23,6 +24,7 @@ DOCTORS = "seer_bench.doctors"
 INSPECTORS = "seer_bench.inspectors"
 TRACKERS = "seer_bench.trackers"
 COMMANDS = "seer_bench.commands"
+CHECKPOINTS = "seer_bench.checkpoints"
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,16 @@ def load_inspector(name: str) -> Inspector:
     """The function that looks into checkpoints of the policy `name`; raises as `load_benchmark` does."""
     inspector: Inspector = load_plugin(INSPECTORS, "policy with checkpoints", name)
     return inspector
+
+
+def load_fetcher(name: str) -> Callable[[str], Path]:
+    """The function that brings checkpoints of the policy `name` here; raises as `load_benchmark` does.
+
+    It takes what `--ckpt` says where that is no path on this machine, e.g. "owner/name", and returns the file or folder
+    that it fetched, the same one for the same contents. It raises CheckpointError where it cannot.
+    """
+    fetcher: Callable[[str], Path] = load_plugin(CHECKPOINTS, "policy that fetches checkpoints", name)
+    return fetcher
 
 
 def load_commands(name: str) -> Any:

@@ -118,7 +118,7 @@ def _play_several(player: Player, request: RunRequest, names: Sequence[str], out
 
     resolve(request)
     with player.console.status("reading the checkpoints"):
-        weights, notes = distinct(find_checkpoints(names))
+        weights, notes = distinct(find_checkpoints(names, request.policy))
     whole = default_out(request.benchmark, request.policy, request.protocol, None)
     places = folders(out, "", weights) if out else folders(whole.parent, f"{whole.name}_", weights)
     for note in notes:

@@ -19,11 +19,12 @@ from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Array, Benchmark, Policy, PolicyContext, Unit
 from seer_bench.conventions import FieldSpec, ImageSpec, PolicySpec, check_conventions
 from seer_bench.engine.bench_process import Player, steps_per_second
+from seer_bench.engine.checkpoints import local_checkpoint
 from seer_bench.engine.facts import cores
 from seer_bench.engine.faults import ask
 from seer_bench.engine.request import find_backend
 from seer_bench.engine.shared import dtype_of, shape_of
-from seer_bench.errors import CheckpointError, UsageError
+from seer_bench.errors import UsageError
 from seer_bench.protocol import EvaluationProtocol, differences
 from seer_bench.registry import find_protocol, load_benchmark, load_policy
 from seer_bench.store import RunData, read_run
@@ -97,8 +98,7 @@ class Bench:
             raise UsageError(f"--seconds {request.seconds:g}: a measurement needs some time.")
         if request.workers is not None and request.workers < 1:
             raise UsageError(f"--workers {request.workers}: at least one is needed.")
-        if request.checkpoint is not None and not request.checkpoint.exists():
-            raise CheckpointError(f"--ckpt {request.checkpoint}: there is no such file or directory.")
+        checkpoint = request.checkpoint and local_checkpoint(request.policy or "", request.checkpoint)
         self.request = request
         self.benchmark: Benchmark = load_benchmark(request.benchmark)
         self.protocol: EvaluationProtocol = find_protocol(self.benchmark, request.protocol)
@@ -107,7 +107,7 @@ class Bench:
         self._backend = find_backend(self.benchmark, request.backend)
         interface = self.benchmark.interface(self.protocol)
         self._context = PolicyContext(
-            interface, self.protocol, request.checkpoint, request.device, request.threads, request.options
+            interface, self.protocol, checkpoint, request.device, request.threads, request.options
         )
         self.policy: Policy | None = None
         spec = PolicySpec({}, interface.action)

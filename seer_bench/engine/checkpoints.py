@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seer_bench.errors import CheckpointError, RunMismatchError
+from seer_bench.registry import CHECKPOINTS, load_fetcher, plugins
 from seer_bench.store import checkpoint_sha256, read_manifest
 from seer_bench.store.manifest import MANIFEST
 
@@ -31,16 +32,33 @@ def is_pattern(text: str, base: Path = Path()) -> bool:
     return bool(_MAGIC.search(text)) and not (base / Path(text).expanduser()).exists()
 
 
-def find_checkpoints(texts: Sequence[str], *, base: Path = Path(), option: str = "--ckpt") -> list[Path]:
+def local_checkpoint(policy: str, path: Path, option: str = "--ckpt") -> Path:
+    """Where a checkpoint lies on this machine, as an absolute path.
+
+    What is no path here is fetched, if the policy knows how to (entry points `seer_bench.checkpoints`).
+
+    Raises:
+        CheckpointError: there is no such file or directory, or it cannot be fetched.
+    """
+    found = path.expanduser()
+    if found.exists():
+        return found.absolute()
+    if policy in plugins(CHECKPOINTS):
+        return load_fetcher(policy)(str(path)).absolute()
+    raise CheckpointError(f"{option} {found}: there is no such file or directory.")
+
+
+def find_checkpoints(texts: Sequence[str], policy: str, *, base: Path = Path(), option: str = "--ckpt") -> list[Path]:
     """The files and directories that paths and patterns name: texts in their order, matches by number, then name.
 
     Args:
-        texts: paths, or patterns such as "runs/*.pth" and "runs/**/last.pth".
+        texts: paths, patterns such as "runs/*.pth" and "runs/**/last.pth", or what the policy can fetch.
+        policy: whose they are.
         base: what relative ones are relative to.
         option: what the texts were given as, for messages.
 
     Raises:
-        CheckpointError: a path that does not exist, or a pattern without a match.
+        CheckpointError: a path that does not exist or cannot be fetched, or a pattern without a match.
     """
     found: list[Path] = []
     for text in texts:
@@ -56,6 +74,8 @@ def find_checkpoints(texts: Sequence[str], *, base: Path = Path(), option: str =
             found.extend(sorted(matches, key=lambda path: natural(str(path))))
         elif full.exists():
             found.append(full)
+        elif policy in plugins(CHECKPOINTS):
+            found.append(local_checkpoint(policy, Path(text)))
         else:
             raise CheckpointError(f"{option} {full}: there is no such file or directory.")
     return found

@@ -14,10 +14,11 @@ from seer_bench.arms import check_arm
 from seer_bench.checks import rows_are_independent
 from seer_bench.contracts import Benchmark, Policy, PolicyContext, Unit
 from seer_bench.conventions import ImageSpec, Interface, check_conventions
+from seer_bench.engine.checkpoints import local_checkpoint
 from seer_bench.engine.crew import Limits
 from seer_bench.engine.facts import cores
 from seer_bench.engine.plan import select_units, shard_of
-from seer_bench.errors import CheckpointError, UnknownNameError, UsageError
+from seer_bench.errors import UnknownNameError, UsageError
 from seer_bench.protocol import EvaluationProtocol
 from seer_bench.registry import POLICIES, find_protocol, load_benchmark, load_policy, plugins
 from seer_bench.store import CheckpointId, Manifest, PolicyId, check_unit_ids, checkpoint_sha256
@@ -95,7 +96,7 @@ class Resolved:
     """A request whose names, numbers and units are right; no checkpoint was looked at and no policy loaded."""
 
     request: RunRequest
-    """With absolute paths."""
+    """With an absolute `out`."""
     benchmark: Benchmark
     protocol: EvaluationProtocol
     units: tuple[Unit, ...]
@@ -110,8 +111,7 @@ def resolve(request: RunRequest) -> Resolved:
         UsageError: an unknown name, units that do not exist, a number that cannot be.
     """
     _check_numbers(request)
-    path = request.checkpoint.absolute() if request.checkpoint is not None else None
-    request = replace(request, out=request.out.absolute(), checkpoint=path)
+    request = replace(request, out=request.out.absolute())
     benchmark = load_benchmark(request.benchmark)
     protocol = find_protocol(benchmark, request.protocol)
     everything = benchmark.units(protocol)
@@ -138,8 +138,10 @@ def prepare(request: RunRequest) -> Prepared:
         SimulationError: the renderer cannot be had.
     """
     resolved = resolve(request)
-    request, benchmark, protocol = resolved.request, resolved.benchmark, resolved.protocol
-    identity = _identify(request.checkpoint)
+    benchmark, protocol = resolved.benchmark, resolved.protocol
+    checkpoint = request.checkpoint and local_checkpoint(request.policy, request.checkpoint)
+    identity = checkpoint and CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))
+    request = replace(resolved.request, checkpoint=checkpoint)
     interface = benchmark.interface(protocol)
     with ExitStack() as closing:
         policies = _load_policies(request, interface, protocol)
@@ -187,7 +189,7 @@ def prepare(request: RunRequest) -> Prepared:
         policies=policies,
         manifest=manifest,
         workers=workers,
-        notes=notes,
+        notes=(*spec.notes, *notes),
     )
 
 
@@ -247,12 +249,3 @@ def find_backend(benchmark: Benchmark, name: str | None) -> str:
     if name is not None and name not in backends:
         raise UnknownNameError(f"{benchmark.name} backend", name, backends)
     return name or backends[0]
-
-
-def _identify(checkpoint: Path | None) -> CheckpointId | None:
-    """Name and hash of the checkpoint, before anything is loaded from it."""
-    if checkpoint is None:
-        return None
-    if not checkpoint.exists():
-        raise CheckpointError(f"--ckpt {checkpoint}: there is no such file or directory.")
-    return CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))

@@ -1,10 +1,50 @@
 from __future__ import annotations
 
+import hashlib
+import sys
+from pathlib import Path
+
 import pytest
 
-from seer_bench import CheckpointError, EvaluationProtocol, RunMismatchError
-from seer_bench.engine.checkpoints import distinct, find_checkpoints, folders, is_pattern, names_of
+from seer_bench import CheckpointError, EvaluationProtocol, RunMismatchError, RunRequest
+from seer_bench.engine.checkpoints import distinct, find_checkpoints, folders, is_pattern, local_checkpoint, names_of
+from seer_bench.engine.request import prepare
 from seer_bench.store import CheckpointId, Manifest, PolicyId, RunWriter
+
+POLICY = "random"
+FETCHING = """
+from dataclasses import replace
+from pathlib import Path
+from random_policy import RandomPolicy
+from seer_bench import CheckpointError
+
+class Fetching(RandomPolicy):
+    def __init__(self, context):
+        super().__init__(replace(context, checkpoint=None))
+        self.spec = replace(self.spec, notes=(f"weights: {context.checkpoint.read_text()}",))
+
+def fetch(text):
+    if text != "owner/name@v1":
+        raise CheckpointError(f"--ckpt {text}: there is no such model.")
+    path = Path("fetched").absolute()
+    path.write_text("1")
+    return path
+"""
+
+
+@pytest.fixture
+def fetching(tmp_path, monkeypatch):
+    """A policy that fetches its checkpoints, as a distribution of its own."""
+    info = tmp_path / "site" / "fetching-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fetching\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[seer_bench.policies]\nfetching = fetching:Fetching\n[seer_bench.checkpoints]\nfetching = fetching:fetch\n"
+    )
+    (tmp_path / "site" / "fetching.py").write_text(FETCHING)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    yield "fetching"
+    sys.modules.pop("fetching", None)
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +59,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def names(*texts, **more):
-    return [str(path) for path in find_checkpoints(texts, **more)]
+    return [str(path) for path in find_checkpoints(texts, POLICY, **more)]
 
 
 def test_patterns_are_sorted_by_number_and_texts_keep_their_order():
@@ -51,11 +91,31 @@ def test_paths_are_relative_to_the_base(folder):
 )
 def test_what_is_not_there_is_refused_with_what_is(text, words):
     with pytest.raises(CheckpointError, match=words.replace(".", r"\.")):
-        find_checkpoints(["9.pth", text])
+        find_checkpoints(["9.pth", text], POLICY)
+
+
+def test_what_is_no_path_is_fetched_by_a_policy_that_can(fetching, folder):
+    assert local_checkpoint(fetching, Path("9.pth")) == folder / "9.pth"
+    assert local_checkpoint(fetching, Path("owner/name@v1")) == folder / "fetched"
+    assert find_checkpoints(["10.pth", "owner/name@v1"], fetching) == [Path("10.pth"), folder / "fetched"]
+    with pytest.raises(CheckpointError, match="--ckpt owner/other: there is no such model"):
+        local_checkpoint(fetching, Path("owner/other"))
+    with pytest.raises(CheckpointError, match="--ckpt owner/name@v1: there is no such file or directory"):
+        local_checkpoint(POLICY, Path("owner/name@v1"))
+
+
+def test_a_run_of_a_fetched_checkpoint_has_its_hash_and_shows_the_notes_of_the_policy(fetching, folder, tmp_path):
+    request = RunRequest(
+        "calvin", fetching, tmp_path / "run", protocol="calvin-embedded/v1", checkpoint=Path("owner/name@v1")
+    )
+    prepared = prepare(request)
+    assert prepared.request.checkpoint == folder / "fetched"
+    assert prepared.manifest.checkpoint.sha256 == hashlib.sha256(b"1").hexdigest()
+    assert prepared.notes == ("weights: 1",)
 
 
 def test_equal_contents_stay_once_and_are_told():
-    kept, skipped = distinct(find_checkpoints(["9.pth", "*.pth"]))
+    kept, skipped = distinct(find_checkpoints(["9.pth", "*.pth"], POLICY))
     assert [item.path.name for item in kept] == ["9.pth", "10.pth"]
     assert skipped == [
         "9.pth: left out, since it was named already.",
@@ -64,7 +124,7 @@ def test_equal_contents_stay_once_and_are_told():
 
 
 def test_equal_names_are_told_apart_by_hash_whatever_their_order(tmp_path):
-    weights, _ = distinct(find_checkpoints(["9.pth", "10.pth", "other/9.pth"]))
+    weights, _ = distinct(find_checkpoints(["9.pth", "10.pth", "other/9.pth"], POLICY))
     first, second, third = folders(tmp_path, "p_", weights)
     assert second == tmp_path / "p_10"
     assert (first.name, third.name) == (f"p_9-{weights[0].sha256[:8]}", f"p_9-{weights[2].sha256[:8]}")
@@ -84,14 +144,14 @@ def make_run(place, sha256):
 
 
 def test_a_checkpoint_stays_where_its_run_is(tmp_path):
-    weights, _ = distinct(find_checkpoints(["9.pth", "other/9.pth"]))
+    weights, _ = distinct(find_checkpoints(["9.pth", "other/9.pth"], POLICY))
     make_run(tmp_path / "9", weights[1].sha256)
     assert [place.name for place in folders(tmp_path, "", weights)] == [f"9-{weights[0].sha256[:8]}", "9"]
 
 
 @pytest.mark.parametrize("below", ["", "shard-0-of-2"])
 def test_a_folder_with_the_run_of_other_weights_is_refused(tmp_path, below):
-    weights, _ = distinct(find_checkpoints(["9.pth", "10.pth"]))
+    weights, _ = distinct(find_checkpoints(["9.pth", "10.pth"], POLICY))
     make_run(tmp_path / "9" / below, "ab" * 32)
     with pytest.raises(RunMismatchError, match=r"other weights than 9\.pth"):
         folders(tmp_path, "", weights)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from seer_bench.contracts import UnitResult
 from seer_bench.report.counts import base_label, scored
 from seer_bench.report.document import counted, plain
 from seer_bench.report.score_lines import score_lines
@@ -44,13 +46,11 @@ def summary_lines(run: RunData, *, interrupted: bool = False, steps: bool = True
         lines.append(
             f"{counted(errors, 'unit')} without an outcome: the infrastructure failed; the same command retries"
         )
+        lines.append(_first_error(result for result in run.results.values() if result.outcome == "error"))
     faulty = [result for result in results if result.error is not None]
     if faulty:
-        first = min(faulty, key=lambda result: result.unit_id)
-        lines.append(
-            f"{counted(len(faulty), 'unit')} failed by the policy's own fault, the first of them {first.unit_id}: "
-            f"{plain(first.error.message if first.error else '')} (traceback in units.jsonl)"
-        )
+        lines.append(f"{counted(len(faulty), 'unit')} failed by the policy's own fault")
+        lines.append(_first_error(faulty))
     if interrupted:
         lines.append("interrupted; the same command continues")
     if not steps:
@@ -61,3 +61,10 @@ def summary_lines(run: RunData, *, interrupted: bool = False, steps: bool = True
     if failed:
         lines.append(f"      seer-bench video {folder}   (films the {counted(failed, 'unit')} that failed)")
     return lines
+
+
+def _first_error(results: Iterable[UnitResult]) -> str:
+    """Which of the results comes first, and what went wrong there."""
+    first = min(results, key=lambda result: result.unit_id)
+    message = plain(first.error.message if first.error else "")
+    return f"  the first of them, {first.unit_id}: {message} (traceback in units.jsonl)"

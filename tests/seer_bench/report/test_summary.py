@@ -43,6 +43,18 @@ def test_rollouts_of_several_tasks_show_their_mean_and_each_of_them(fake, write_
     assert lines[3].endswith(fake.LIBERO_TASKS[1])
 
 
+def test_what_went_wrong_first_is_told_of_the_infrastructure_and_of_the_policy(fake, write_run):
+    units = [fake.broken(3), fake.broken(1), fake.chain(2, 0, policy_error=True), fake.chain(0, 0, policy_error=True)]
+    lines = summary_lines(read_run(write_run("a", units)))
+    first = next(i for i, line in enumerate(lines) if line.startswith("2 units without an outcome: the infrastructure"))
+    ids = sorted(unit.unit_id for unit in units)
+    assert lines[first + 1 : first + 4] == [
+        f"  the first of them, {ids[1]}: SimulationError: no GL (traceback in units.jsonl)",
+        "2 units failed by the policy's own fault",
+        f"  the first of them, {ids[0]}: InvalidActionError: nan (traceback in units.jsonl)",
+    ]
+
+
 def test_a_run_without_outcomes_says_so(fake, write_run):
     text = "\n".join(summary_lines(read_run(write_run("a", [fake.broken(0)]))))
     assert "0 units scored" in text

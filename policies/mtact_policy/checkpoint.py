@@ -6,10 +6,7 @@ The file's metadata, all text, are:
     format      "seer-bench/mtact/1"
     benchmark   name of the benchmark whose demonstrations it was trained on
     config      `MtactConfig` as JSON
-    sha256      of the network's tensors, see `tensors_sha256`
-    statistics_sha256  of the normalisation statistics, see `Statistics.sha256`
-
-Both hashes are recomputed when a file is read.
+    sha256      of the benchmark, the config and all tensors; recomputed when a file is read
 """
 
 from __future__ import annotations
@@ -20,16 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from seer_bench.errors import CheckpointError, UsageError
+from seer_bench.errors import CheckpointError, UnknownNameError, UsageError
 from seer_bench_nn.loading import fill, uninitialised
 from seer_bench_nn.weights_file import file_kind, open_weights, tensors_only
 
 from .config import MtactConfig
+from .embodiments import EMBODIMENTS
 from .model import Mtact
 from .statistics import Statistics
 
@@ -38,6 +37,7 @@ FORMAT = "seer-bench/mtact/1"
 COUNTERS = "num_batches_tracked"
 """End of the names of BatchNorm's counters, which change nothing and are not kept."""
 _NETWORK, _STATISTICS = "network.", "statistics."
+_OFFICIAL_MARKS = ("model.proj_text_emb.weight", "model.backbones.0.0.film_models.1.weight")
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,21 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, model: Mtact, statistics: Statistics, benchmark: str) -> None:
-    """Write a network, in float32, with the statistics of the demonstrations that it was trained on."""
+    """Write a network, in float32, with the statistics of the demonstrations that it was trained on.
+
+    Raises:
+        UnknownNameError: there is no such benchmark.
+        CheckpointError: the statistics do not fit the network, or can be none.
+    """
+    if benchmark not in EMBODIMENTS:
+        raise UnknownNameError("benchmark of MT-ACT", benchmark, EMBODIMENTS)
+    Statistics.read(vars(statistics), model.config.state_dim, model.config.action_dim, path)
     weights = kept(model.state_dict())
-    weights = {name: tensor.detach().float().cpu().contiguous() for name, tensor in weights.items()}
-    numbers = {name: torch.from_numpy(array.copy()) for name, array in vars(statistics).items()}
-    metadata = {
-        "format": FORMAT,
-        "benchmark": benchmark,
-        "config": msgspec.json.encode(model.config).decode(),
-        "sha256": tensors_sha256(weights),
-        "statistics_sha256": statistics.sha256,
-    }
-    tensors = {_NETWORK + name: tensor for name, tensor in weights.items()}
-    tensors |= {_STATISTICS + name: tensor for name, tensor in numbers.items()}
-    save_file(tensors, path, metadata)
+    tensors = {_NETWORK + name: tensor.detach().float().cpu().contiguous() for name, tensor in weights.items()}
+    tensors |= {_STATISTICS + name: torch.from_numpy(array.copy()) for name, array in vars(statistics).items()}
+    config = msgspec.json.encode(model.config).decode()
+    sha256 = _sha256(benchmark, config, tensors)
+    save_file(tensors, path, {"format": FORMAT, "benchmark": benchmark, "config": config, "sha256": sha256})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -78,17 +79,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
     metadata = read_metadata(path)
     if metadata.get("format") != FORMAT:
         raise CheckpointError(_other_layout(path, metadata))
-    config = _config(metadata.get("config", ""), path)
+    benchmark, sizes, recorded = (metadata.get(key, "") for key in ("benchmark", "config", "sha256"))
+    config = _config(sizes, path)
     tensors = tensors_only(open_weights(path), path, "the checkpoint")
-    weights = _under(tensors, _NETWORK)
     arrays = {name: tensor.float().numpy() for name, tensor in _under(tensors, _STATISTICS).items()}
     statistics = Statistics.read(arrays, config.state_dim, config.action_dim, path)
-    for key, found in (("sha256", tensors_sha256(weights)), ("statistics_sha256", statistics.sha256)):
-        if metadata.get(key) != found:
-            raise CheckpointError(
-                f"{path}: was altered: {key} is {found}, recorded is {metadata.get(key, 'nothing')}. Fetch it again."
-            )
-    return Checkpoint(path, metadata.get("benchmark", ""), config, statistics, weights)
+    if recorded != (found := _sha256(benchmark, sizes, tensors)):
+        raise CheckpointError(
+            f"{path}: was altered: its sha256 is {found}, recorded is {recorded or 'nothing'}. Fetch it again."
+        )
+    return Checkpoint(path, benchmark, config, statistics, _under(tensors, _NETWORK))
 
 
 def build(checkpoint: Checkpoint) -> Mtact:
@@ -114,19 +114,24 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise CheckpointError(f"{path}: is cut short or damaged ({error}). Fetch it again.") from error
 
 
-def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Hash of tensors in the order of their names: of each its name, shape and bytes, as float32."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        array = tensors[name].detach().float().cpu().contiguous().numpy()
-        digest.update(f"{name} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def is_official(tree: object) -> bool:
+    """Whether what a file holds looks like a checkpoint of RoboAgent's (see `convert`)."""
+    return isinstance(tree, Mapping) and all(mark in tree for mark in _OFFICIAL_MARKS)
 
 
 def kept(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict without BatchNorm's counters."""
     return {name: tensor for name, tensor in weights.items() if not name.endswith(COUNTERS)}
+
+
+def _sha256(benchmark: str, config: str, tensors: Mapping[str, Tensor]) -> str:
+    """Hash of a checkpoint: two texts, then of each tensor, in the order of names, its name, shape and bytes."""
+    digest = hashlib.sha256(f"{benchmark}\n{config}\n".encode())
+    for name in sorted(tensors):
+        array = tensors[name].float().numpy()
+        digest.update(f"{name} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _counters(model: Mtact) -> list[str]:
@@ -149,8 +154,6 @@ def _config(text: str, path: Path) -> MtactConfig:
 
 def _other_layout(path: Path, metadata: Mapping[str, str]) -> str:
     """What to do with a file that is not ours."""
-    from .official import is_official
-
     if is_official(open_weights(path)):
         return (
             f"{path}: is in RoboAgent's layout, which lacks the statistics and sizes that it takes to play it. Convert "

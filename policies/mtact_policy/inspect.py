@@ -12,8 +12,7 @@ from seer_bench_nn.needs import needs_torch
 with needs_torch("inspecting a checkpoint of MT-ACT's"):
     from seer_bench_nn.weights_file import open_weights
 
-    from .checkpoint import FORMAT, build, read_checkpoint, read_metadata
-    from .official import is_official
+    from .checkpoint import FORMAT, build, is_official, read_checkpoint, read_metadata
 
 
 def inspect(path: Path) -> Inspection | None:
@@ -27,8 +26,7 @@ def inspect(path: Path) -> Inspection | None:
         facts = {
             "benchmark": checkpoint.benchmark,
             **{name: value for name, value in asdict(checkpoint.config).items() if isinstance(value, int | float)},
-            "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values()),
-            "statistics sha256": checkpoint.statistics.sha256,
+            "parameters": sum(w.numel() for name, w in checkpoint.weights.items() if ".running_" not in name),
         }
         try:
             build(checkpoint)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
+
+from seer_bench_nn.imagenet_image import MEAN, STD
 
 from .config import MtactConfig
-from .positions import grid_positions, sequence_positions
 from .resnet import FilmResNet
-from .transformer import Encoder, Transformer
+from .transformer import Encoder, Transformer, grid_positions, sequence_positions
 
 
 class Mtact(nn.Module):
     """MT-ACT, with RoboAgent's parameter names except for `backbone` (see `checkpoint`).
 
-    States and actions are normalised (see `statistics`), images are those of `images.prepared`. Cameras have no
+    States and actions are normalised (see `statistics`), images are those of `prepared_images`. Cameras have no
     embedding of their own: a token tells its place in its image, and the order of cameras changes nothing.
     """
 
@@ -85,3 +89,18 @@ class Mtact(nn.Module):
         height, width = maps[0].shape[-2:]
         places = grid_positions(self.config.hidden_dim, height, width, images.device)
         return tokens, places.repeat(cameras, 1)
+
+
+def prepared_images(frames: NDArray[np.uint8], config: MtactConfig) -> Tensor:
+    """Frames (N, height, width, 3), uint8 RGB, to images (N, 3, image_height, image_width), float32.
+
+    They are resized without keeping their aspect ratio (bilinear, antialiased), where they have another size, and
+    normalised by ImageNet's mean and deviation. RoboAgent does not resize; that cameras of CALVIN, which have several
+    sizes, are brought to one is our choice.
+    """
+    size = (config.image_height, config.image_width)
+    pixels = torch.from_numpy(np.array(frames)).permute(0, 3, 1, 2).float() / 255
+    if pixels.shape[-2:] != size:
+        pixels = functional.interpolate(pixels, size, mode="bilinear", antialias=True)
+    mean, deviation = (torch.tensor(numbers)[:, None, None] for numbers in (MEAN, STD))
+    return (pixels - mean) / deviation

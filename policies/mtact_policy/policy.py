@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from seer_bench import CheckpointError, Policy, PolicyContext, PolicySpec, UsageError
+from seer_bench import CheckpointError, Policy, PolicyArgs, PolicyContext, PolicySpec, UsageError
 from seer_bench.contracts import Array
-from seer_bench_nn.ensembling import TEMPERATURE, TemporalEnsemble
+from seer_bench.store import checkpoint_sha256
+from seer_bench_nn.ensembling import TemporalEnsemble
 from seer_bench_nn.needs import needs_torch
 
 with needs_torch("the policy 'mtact'"):
@@ -16,14 +18,13 @@ with needs_torch("the policy 'mtact'"):
     from torch import Tensor
 
     from seer_bench_nn.device import CUDA_BATCH, usable_device
+    from seer_bench_nn.minilm import VOCABULARY, WEIGHTS, SentenceEncoder
 
-    from .checkpoint import build, read_checkpoint
-    from .images import prepared
-    from .model import Mtact
-    from .sentences import Embed, from_minilm, from_table
+    from .assets import locate
+    from .checkpoint import Checkpoint, build, read_checkpoint
+    from .model import Mtact, prepared_images
 
 from .embodiments import EMBODIMENTS, Embodiment
-from .options import MtactOptions
 from .statistics import Statistics
 
 METHOD = "MTACT"
@@ -34,8 +35,8 @@ class MtactPolicy(Policy):
     """A network of MT-ACT on a benchmark.
 
     It predicts a chunk at every step and executes the average of what this and earlier steps predicted for now, the
-    oldest weighing most. Averages are taken of normalised actions. RoboAgent's evaluation on its robot adds noise of
-    0.025 to every action; none is added here.
+    oldest weighing most. As in RoboAgent's evaluation, averages are taken of normalised actions, and a prediction with
+    a number that is exactly 0 is left out; the noise of 0.025 that it adds to actions on its robot is not added.
 
     Args:
         model: in evaluation mode, on the device that it shall compute on.
@@ -51,7 +52,7 @@ class MtactPolicy(Policy):
         model: Mtact,
         statistics: Statistics,
         embodiment: Embodiment,
-        embed: Embed,
+        embed: Callable[[str], Tensor],
         *,
         settings: Mapping[str, str] | None = None,
         batch: int = 1,
@@ -66,9 +67,7 @@ class MtactPolicy(Policy):
         self._model, self._statistics, self._embodiment, self._embed = model, statistics, embodiment, embed
         self._device = next(model.parameters()).device
         config = model.config
-        self._ensemble = TemporalEnsemble(
-            config.chunk, config.action_dim, temperature=TEMPERATURE, zero_means_empty=False
-        )
+        self._ensemble = TemporalEnsemble(config.chunk, config.action_dim)
         self._told: dict[int, Tensor] = {}
         """Embedding of the sentence of each slot."""
 
@@ -80,7 +79,7 @@ class MtactPolicy(Policy):
 
     def act(self, slots: Sequence[int], observations: Mapping[str, Array]) -> Array:
         """Actions (n, 1, 7), float64; the gripper's number is 1 or -1."""
-        cameras = [prepared(observations[name], self._model.config) for name in self._embodiment.cameras]
+        cameras = [prepared_images(observations[name], self._model.config) for name in self._embodiment.cameras]
         state = self._statistics.normal_state(self._embodiment.states(observations))
         inputs = (
             torch.from_numpy(state),
@@ -96,46 +95,58 @@ class MtactPolicy(Policy):
 def make_policy(context: PolicyContext) -> Policy:
     """Load a checkpoint for the benchmark that `context` describes.
 
+    Its options are `minilm`, a folder with files of MiniLM's layout instead of those that are installed, and `batch`,
+    slots of one call (1, on a GPU 16).
+
     Raises:
+        AssetError: MiniLM's files are not installed, and no others are given.
         CheckpointError: there is none, it cannot be used, or was trained on another benchmark.
         UsageError: the benchmark, an option or the device cannot be used.
     """
     benchmark = context.interface.benchmark
     if benchmark not in EMBODIMENTS:
         raise UsageError(f"the policy 'mtact' does not play '{benchmark}'; it plays: {', '.join(EMBODIMENTS)}.")
-    options = MtactOptions.parse(context.options)
-    if context.checkpoint is None:
+    args = PolicyArgs("mtact", context.options, ("minilm", "batch"))
+    device = usable_device(context.device, "mtact")
+    batch = args.whole("batch", CUDA_BATCH if device.type == "cuda" else 1)
+    checkpoint = _checkpoint(context.checkpoint, benchmark)
+    given = args.text("minilm", None)
+    folder = locate() if given is None else Path(given)
+    embed = SentenceEncoder(folder)
+    if embed.dim != checkpoint.config.sentence_dim:
+        raise CheckpointError(
+            f"{folder}: gives embeddings of {embed.dim} numbers; the network in {checkpoint.path} was trained on "
+            f"{checkpoint.config.sentence_dim}."
+        )
+    torch.set_num_threads(context.threads)
+    settings = {
+        "minilm": checkpoint_sha256(folder / WEIGHTS),
+        "vocabulary": checkpoint_sha256(folder / VOCABULARY),
+        "device": device.type,
+    }
+    model = build(checkpoint).to(device)
+    embodiment = EMBODIMENTS[benchmark]
+    return MtactPolicy(model, checkpoint.statistics, embodiment, embed, settings=settings, batch=batch)
+
+
+def _checkpoint(path: Path | None, benchmark: str) -> Checkpoint:
+    """The checkpoint that was given, if it is for that benchmark; raises CheckpointError."""
+    if path is None:
         raise CheckpointError(
             "the policy 'mtact' needs a checkpoint: --ckpt FILE. None is published for CALVIN or LIBERO: train one "
-            "with mtact_policy.training and write it with mtact_policy.checkpoint.save_checkpoint."
+            "with mtact_policy.training and write it with mtact_policy.checkpoint.save_checkpoint (docs/mtact.md)."
         )
-    device = usable_device(context.device, "mtact")
-    checkpoint = read_checkpoint(context.checkpoint)
+    checkpoint = read_checkpoint(path)
     if checkpoint.benchmark != benchmark:
         raise CheckpointError(
-            f"{checkpoint.path}: was trained on '{checkpoint.benchmark}' and cannot play '{benchmark}'. Give one that "
-            "was trained on its demonstrations."
+            f"{path}: was trained on '{checkpoint.benchmark}' and cannot play '{benchmark}'. Give one that was trained "
+            "on its demonstrations."
         )
-    embodiment, config = EMBODIMENTS[benchmark], checkpoint.config
+    config, embodiment = checkpoint.config, EMBODIMENTS[benchmark]
     for what, found, needed in (
         ("state_dim", config.state_dim, embodiment.state_dim),
         ("action_dim", config.action_dim, embodiment.action.dim),
     ):
         if found != needed:
-            raise CheckpointError(f"{checkpoint.path}: {what} is {found}; {benchmark} needs {needed}.")
-    sentences = (from_minilm if options.source == "minilm" else from_table)(options.path)
-    if sentences.dim != config.sentence_dim:
-        raise CheckpointError(
-            f"{options.path}: gives embeddings of {sentences.dim} numbers; the network in "
-            f"{checkpoint.path} was trained on {config.sentence_dim}."
-        )
-    torch.set_num_threads(context.threads)
-    settings = {
-        "statistics": checkpoint.statistics.sha256,
-        "sentences": sentences.sha256,
-        "aggregation": str(TEMPERATURE),
-        "device": device.type,
-    }
-    batch = options.batch or (CUDA_BATCH if device.type == "cuda" else 1)
-    model = build(checkpoint).to(device)
-    return MtactPolicy(model, checkpoint.statistics, embodiment, sentences.embed, settings=settings, batch=batch)
+            raise CheckpointError(f"{path}: {what} is {found}; {benchmark} needs {needed}.")
+    return checkpoint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +74,6 @@ class Statistics:
                 )
             values[name] = numbers
         return cls(**values)
-
-    @property
-    def sha256(self) -> str:
-        """Hash of all numbers."""
-        return hashlib.sha256(b"".join(numbers.tobytes() for numbers in vars(self).values())).hexdigest()
 
     def normal_state(self, state: NDArray[np.floating]) -> Numbers:
         """States (..., state_dim) for the network."""

@@ -139,8 +139,10 @@ def prepare(request: RunRequest) -> Prepared:
     """
     resolved = resolve(request)
     benchmark, protocol = resolved.benchmark, resolved.protocol
-    checkpoint = request.checkpoint and local_checkpoint(request.policy, request.checkpoint)
-    identity = checkpoint and CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))
+    checkpoint, identity = None, None
+    if request.checkpoint is not None:
+        checkpoint = local_checkpoint(request.policy, request.checkpoint)
+        identity = CheckpointId(checkpoint.name, checkpoint_sha256(checkpoint))
     request = replace(resolved.request, checkpoint=checkpoint)
     interface = benchmark.interface(protocol)
     with ExitStack() as closing:

@@ -77,7 +77,7 @@ def write_checkpoint(path: Path, benchmark: str, **changes: object) -> Path:
 
 
 def write_minilm(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / VOCABULARY).write_text("\n".join(PIECES) + "\n")
     model = drawn(lambda: MiniLm(len(PIECES), 16, SENTENCE_DIM, 96, 2))
     extra = {"pooler.dense.weight": torch.zeros(2, 2), "embeddings.position_ids": torch.arange(16)}

@@ -11,10 +11,9 @@ from torch import nn
 from torch.nn import functional
 
 from mtact_policy.config import MtactConfig
-from mtact_policy.images import prepared
-from mtact_policy.model import Mtact
-from mtact_policy.positions import grid_positions, sequence_positions
+from mtact_policy.model import Mtact, prepared_images
 from mtact_policy.resnet import FilmBlock
+from mtact_policy.transformer import grid_positions, sequence_positions
 from seer_bench import UsageError
 from tests.fakes.mtact_files import SENTENCE_DIM, tiny_config, tiny_network
 
@@ -138,10 +137,10 @@ def test_published_sizes_have_the_published_number_of_parameters():
 def test_frames_are_normalised_as_resnets_are_fed():
     config = tiny_config()
     frames = np.random.default_rng(0).integers(0, 256, (2, 40, 70, 3), dtype=np.uint8)
-    seen = prepared(frames, config).numpy()
+    seen = prepared_images(frames, config).numpy()
     for channel, (mean, deviation) in enumerate(((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))):
         np.testing.assert_allclose(seen[:, channel], (frames[..., channel] / 255 - mean) / deviation, atol=1e-5)
-    assert prepared(np.zeros((1, 84, 84, 3), np.uint8), config).shape == (1, 3, 40, 70)
+    assert prepared_images(np.zeros((1, 84, 84, 3), np.uint8), config).shape == (1, 3, 40, 70)
 
 
 @pytest.mark.parametrize(

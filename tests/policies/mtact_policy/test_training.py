@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from mtact_policy.losses import TrainingBatch, losses, style_noise
 from mtact_policy.statistics import Statistics
-from mtact_policy.training import make_optimizer, train_step
+from mtact_policy.training import TrainingBatch, losses, make_optimizer, style_noise, train_step
 from seer_bench import UsageError
 from tests.fakes.mtact_files import SENTENCE_DIM, tiny_network
 

@@ -11,6 +11,7 @@ from real_robot_benchmark.seal import Arm
 from seer_bench.arms import check_arm
 from seer_bench.errors import UnknownNameError, UsageError
 from seer_bench.registry import POLICIES, PluginInfo, plugins
+from seer_bench.report.arms import HEAD_OF_OURS
 from seer_bench.report.paper_real_robot import load_real_robot_table
 from seer_bench.store import CheckpointId, checkpoint_sha256
 
@@ -57,7 +58,7 @@ def make_arm(
     """One policy; raises as `parse_arms`."""
     policy = label.partition("/")[0]
     info = (installed or {}).get(policy)
-    row = {**_usual_method(policy), **(attributes or {})}
+    row = {**_usual_row(policy), **(attributes or {})}
     check_arm(row, source=f"--arm {label}:...")
     return Arm(
         label=label,
@@ -86,10 +87,16 @@ def check_labels(labels: Sequence[str]) -> None:
         taken[name] = label
 
 
-def _usual_method(policy: str) -> dict[str, str]:
-    """The method that Table 4 prints for a policy of that name, e.g. "OpenVLA" for "openvla"; nothing for any other."""
+def _usual_row(policy: str) -> dict[str, str]:
+    """The method that Table 4 prints for a policy of that name, e.g. "OpenVLA" for "openvla"; nothing for any other.
+
+    MVP and MPI have no published policies, so these names mean the plugins that put a head of ours on their encoders.
+    """
     methods = (row.method for row in load_real_robot_table().rows)
-    return next(({"method": method} for method in methods if method.casefold() == policy.casefold()), {})
+    method = next((method for method in methods if method.casefold() == policy.casefold()), None)
+    if method is None:
+        return {}
+    return {"method": method, "head": "ours"} if method in HEAD_OF_OURS else {"method": method}
 
 
 def _split(text: str) -> tuple[str, str]:

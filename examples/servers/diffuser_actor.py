@@ -6,30 +6,34 @@ r"""Serve 3D Diffuser Actor on CALVIN, from its own environment.
 and on the other side
 
     K=rgb_static:rgb_static,rgb_gripper:rgb_gripper,depth_static:depth_static,depth_gripper:depth_gripper
-    seer-bench run calvin --protocol calvin-abc-d/seer-v1 --policy remote --policy-arg url=ws://HOST:8003 \
-        --policy-arg keys=$K,robot_obs:robot_obs
+    seer-bench run calvin --protocol calvin-abc-d/diffuser-actor-v1 --policy remote \
+        --policy-arg url=ws://HOST:8003 --policy-arg keys=$K,robot_obs:robot_obs
 
 Rules (source: github.com/nickgkan/3d_diffuser_actor @ 4faf00b, online_evaluation_calvin): both pictures with depth and
 the places of both cameras, from which the network sees points in the world; the poses of the hand at this and the two
-earlier plans of the subtask; a plan of absolute poses, of which 20 are executed before the next plan. Published numbers
-allow 60 plans, 1,200 steps, for a subtask; CALVIN's protocols allow 360 steps, so results under them do not compare.
+earlier plans of the subtask; a plan of absolute poses, one fewer than --interpolation_length, of which up to 20 are
+executed before the next plan. A subtask ends after 60 plans: 1,140 steps with the published arguments, which is what
+the protocol calvin-abc-d/diffuser-actor-v1 allows. CALVIN's other protocols allow 360.
 
 The simulator here takes increments of the pose commanded last. The server is asked at every step, hands out its plan
-pose by pose, and follows the commanded pose over the subtasks of a chain, which the key "unit_id" tells apart.
-The camera in the hand is placed from the measured pose of the hand, to which it is fixed. Plans are drawn at random by
-upstream's own generators: two runs differ. Needs Python 3.8 or newer.
+pose by pose, and follows the commanded pose over the subtasks of a unit, which the keys "unit_id" and "subtask" tell
+apart. The camera in the hand is placed from the measured pose of the hand, to which it is fixed. Upstream draws all
+plans of an evaluation from one generator; here each is drawn from the seed of the subtask, so that a unit ends the same
+whatever was played before it.
 
-Not run with weights: the adapter was tested with a stand-in for the model.
+Docs: docs/servers.md. Needs Python 3.8 or newer.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import hmac
 import os
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 import msgpack
 import numpy as np
@@ -66,40 +70,50 @@ class DiffuserActor:
     """Between observations of CALVIN and the model.
 
     Args:
-        model: `plan(rgb, points, hands, sentence)` gives poses (n, 7): position in metres, Euler angles in radians,
-            gripper -1 (close) or 1 (open). `rgb` is (2, 200, 200, 3) in [0, 1], `points` (2, 200, 200, 3) metres in
-            the world, of the static and the gripper camera; `hands` is (3, 8): position, quaternion wxyz, openness.
+        model: `plan(rgb, points, hands, sentence, seed)` gives poses (n, 7): position in metres, Euler angles in
+            radians, gripper -1 (close) or 1 (open). `rgb` is (2, 200, 200, 3) in [0, 1], `points` (2, 200, 200, 3)
+            metres in the world, of the static and the gripper camera; `hands` is (3, 8): position, quaternion wxyz,
+            openness.
+        executed: how many poses of a plan are commanded, at most.
     """
 
-    EXECUTED = 20
     HISTORY = 3
+    UNITS = 1024
+    """Units whose commanded pose is remembered."""
 
-    def __init__(self, model):
-        self._model = model
+    def __init__(self, model, executed=20):
+        self._model, self._executed = model, executed
         self.metadata = metadata(
             "3D Diffuser Actor",
-            {"executed_of_a_plan": str(self.EXECUTED), "history": str(self.HISTORY), "published_steps": "1200"},
+            {"executed_of_a_plan": str(executed), "history": str(self.HISTORY), "upstream.plans_of_a_subtask": "60"},
         )
         self._targets = collections.OrderedDict()
         """Pose (6,) that the simulator accumulates, by unit."""
 
     def begin(self, observation):
         """A subtask begins."""
-        if "unit_id" not in observation:
-            raise KeyError("unit_id: without it the commanded pose cannot be followed over the subtasks of a chain")
-        return {"sentence": observation["prompt"], "hands": [], "plan": []}
+        unit, first = observation["unit_id"], observation["subtask"] == 0
+        if not first and unit not in self._targets:
+            raise LookupError(f"the pose commanded last in the unit {unit} is not known here; it began elsewhere")
+        target = np.array(observation["robot_obs"][:6]) if first else self._targets[unit]
+        return {
+            "sentence": observation["prompt"],
+            "seed": observation["seed"],
+            "unit": unit,
+            "target": target,
+            "hands": [],
+            "plan": [],
+        }
 
     def act(self, memory, observation):
         """One action (1, 7), float64: the increment that commands the next pose of the plan."""
         if not memory["plan"]:
             self._plan(memory, observation)
         pose = memory["plan"].pop(0)
-        unit = observation["unit_id"]
-        target = self._targets.pop(unit, np.array(observation["robot_obs"][:6]))
-        step = pose[:6] - target
-        step[3:] = (step[3:] + np.pi) % (2 * np.pi) - np.pi
-        self._targets[unit] = target + step
-        while len(self._targets) > Episodes.MOST:
+        step = pose[:6] - memory["target"]
+        memory["target"] = self._targets[memory["unit"]] = memory["target"] + step
+        self._targets.move_to_end(memory["unit"])
+        while len(self._targets) > self.UNITS:
             self._targets.popitem(last=False)
         return np.concatenate([step[:3] / METRES, step[3:] / RADIANS, pose[6:]])[None]
 
@@ -116,12 +130,12 @@ class DiffuserActor:
             rgb.append(enlarged(observation["rgb_" + camera] / 255.0, size))
             chosen = nearest(len(cloud), size)
             points.append(cloud[chosen][:, chosen])
-        poses = np.array(
-            self._model.plan(np.stack(rgb), np.stack(points), np.stack(memory["hands"]), memory["sentence"])
-        )
+        seen = np.stack(rgb), np.stack(points), np.stack(memory["hands"])
+        poses = np.array(self._model.plan(*seen, memory["sentence"], memory["seed"]))
         if poses.ndim != 2 or poses.shape[1] != 7 or not len(poses):
             raise ValueError(f"the model gave a plan of shape {poses.shape}; (n, 7) is needed")
-        memory["plan"] = list(poses[: self.EXECUTED].astype(np.float64))
+        memory["plan"] = list(poses[: self._executed].astype(np.float64))
+        memory["seed"] += 1
 
 
 def in_the_world(depth, camera, field_of_view):
@@ -180,8 +194,10 @@ class Upstream:
     def __init__(self, model):
         self._model = model
 
-    def plan(self, rgb, points, hands, sentence):
+    def plan(self, rgb, points, hands, sentence, seed):
         import torch
+
+        torch.manual_seed(seed)
 
         pictures = {"rgb_static": rgb[0], "rgb_gripper": rgb[1]}
         clouds = {"pcd_static": points[0], "pcd_gripper": points[1]}
@@ -192,22 +208,24 @@ class Upstream:
 
 def main():
     """Let upstream's evaluation load the model from its own arguments, and serve where it would evaluate."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8003)
-    parser.add_argument("upstream", nargs="*", help="after --: arguments of evaluate_policy.py")
-    options = parser.parse_args()
+    theirs = {"upstream": {"nargs": "*", "help": "after --: arguments of evaluate_policy.py"}}
+    options = arguments(__doc__, 8003, theirs)
     sys.argv = ["evaluate_policy.py", *options.upstream]
 
     sys.path.insert(0, ".")  # upstream's modules are not installed
+    import torch
     from online_evaluation_calvin import evaluate_policy
 
+    torch.backends.cudnn.benchmark = torch.backends.cudnn.deterministic = True  # as upstream's script begins
     os.environ["WORLD_SIZE"] = "1"
     args = evaluate_policy.Arguments().parse_args()
     args.local_rank = 0
+    executed = min(evaluate_policy.EXECUTE_LEN, args.interpolation_length - 1)
+    steps = evaluate_policy.EP_LEN * executed
+    print(f"upstream ends a subtask after {evaluate_policy.EP_LEN} plans of {executed} poses: {steps} steps")
     evaluate_policy.make_env = lambda *_, **__: None
     evaluate_policy.evaluate_policy = lambda model, *_, **__: run(
-        DiffuserActor(Upstream(model)), options.host, options.port
+        DiffuserActor(Upstream(model), executed), options.host, options.port
     )
     evaluate_policy.main(args)
 
@@ -274,17 +292,36 @@ class Episodes:
         return actions
 
 
+def arguments(about, port, words):
+    """The options of this server, without the folder of this file among the places to import from.
+
+    A file there may have the name of a package of upstream's.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
+    parser.add_argument("--host", default="127.0.0.1", help="another than this machine's own asks for a token")
+    parser.add_argument("--port", type=int, default=port)
+    for name, settings in words.items():
+        parser.add_argument(name, **settings)
+    options = parser.parse_args()
+    if options.host not in ("127.0.0.1", "::1", "localhost") and not os.environ.get("SEER_BENCH_REMOTE_TOKEN"):
+        parser.error("--host: set SEER_BENCH_REMOTE_TOKEN, on the other side too, before others can connect")
+    return options
+
+
 def run(adapter, host, port):
     """Serve an adapter until interrupted; one observation at a time reaches the model."""
     with server(adapter, host, port) as listening:
         name = adapter.metadata["seer_bench"]["policy"]
-        print(f"serving {name} on ws://{host}:{port}", flush=True)
+        print(f"serving {name} on ws://{host}:{listening.socket.getsockname()[1]}", flush=True)
         listening.serve_forever()
 
 
 def server(adapter, host, port):
-    """A server that is bound and not yet serving."""
+    """A server that is bound and not yet serving; it turns away web pages, and whoever lacks a token that is set."""
     lock = threading.Lock()
+    token = os.environ.get("SEER_BENCH_REMOTE_TOKEN")
 
     def handle(connection):
         connection.send(pack(adapter.metadata))
@@ -297,10 +334,15 @@ def server(adapter, host, port):
                 answer = traceback.format_exc()
             connection.send(answer)
 
-    def health(connection, request):
-        return connection.respond(200, "OK\n") if request.path == "/healthz" else None
+    def admit(connection, request):
+        if request.path == "/healthz":
+            return connection.respond(200, "OK\n")
+        shown = request.headers.get("Authorization", "")
+        if token and not hmac.compare_digest(shown.encode(), f"Api-Key {token}".encode()):
+            return connection.respond(401, "This server asks for a token.\n")
+        return None
 
-    return serve(handle, host, port, process_request=health, compression=None, max_size=64 << 20)
+    return serve(handle, host, port, process_request=admit, origins=[None], compression=None, max_size=64 << 20)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Serve RoboFlamingo on CALVIN, from RoboFlamingo's own environment.
+r"""Serve RoboFlamingo on CALVIN, from RoboFlamingo's own environment.
 
     cd RoboFlamingo; pip install websockets msgpack
     torchrun --nproc_per_node=1 /path/to/roboflamingo.py --port 8001 -- (the arguments of eval_calvin.py)
@@ -8,21 +8,25 @@ and on the other side
     seer-bench run calvin --protocol calvin-abc-d/seer-v1 --policy remote --policy-arg url=ws://HOST:8001
 
 Rules (source: github.com/RoboFlamingo/RoboFlamingo @ 1475a07, robot_flamingo/eval/eval_utils.py): both pictures as
-rendered, the first line of the sentence, one action a step, the recurrent state of the policy head kept over a subtask
-and dropped where one begins; with --replan N also before every N-th step. Actions are float16 and reach the simulator
-so. Checkpoints with a diffusion head, which plan several actions, and --refresh are
-refused. Needs Python 3.8 or newer.
+rendered, the first line of the sentence, one action a step, 360 steps a subtask. The recurrent state of the policy
+head is kept over a subtask and dropped where one begins; once it spans more frames than --window_size, upstream
+computes it anew from the newest of them. With --replan N it is also dropped every N windows. Actions are float16 and
+reach the simulator so. Checkpoints with a diffusion head, which plan several actions, are refused; --refresh has no
+effect, as in upstream, where it never reaches the model.
 
-Not run with weights: the adapter was tested with a stand-in for the model.
+Docs: docs/servers.md. Needs Python 3.8 or newer.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import hmac
+import os
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 import msgpack
 import numpy as np
@@ -95,11 +99,8 @@ class Upstream:
 
 def main():
     """Let upstream's evaluation load the model from its own arguments, and serve where it would evaluate."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8001)
-    parser.add_argument("upstream", nargs="*", help="after --: arguments of eval_calvin.py")
-    options = parser.parse_args()
+    theirs = {"upstream": {"nargs": "*", "help": "after --: arguments of eval_calvin.py"}}
+    options = arguments(__doc__, 8001, theirs)
     sys.argv = ["eval_calvin.py", *options.upstream]
 
     sys.path[:0] = [".", "robot_flamingo/eval"]  # where upstream's scripts expect to be started
@@ -109,12 +110,12 @@ def main():
     def serve_it(args, model, image_processor, tokenizer, **_):
         if args.head_type == "diffusion":
             raise SystemExit("a diffusion head plans several actions; this server takes heads that give one")
-        if args.refresh != -1:
-            raise SystemExit("--refresh, which forgets a part of the history, is not served")
         history = args.pad_length if args.pad_length != -1 else None
         dtype = get_cast_dtype(args.precision)
         wrapper = ModelWrapper(model, tokenizer, image_processor, dtype, False, history_len=history)
-        run(RoboFlamingo(Upstream(wrapper), args.replan), options.host, options.port)
+        run(
+            RoboFlamingo(Upstream(wrapper), wrapper.replan), options.host, options.port
+        )  # --replan in windows, here steps
 
     eval_calvin.eval_one_epoch_calvin_ddp = serve_it
     eval_calvin.main()
@@ -182,17 +183,36 @@ class Episodes:
         return actions
 
 
+def arguments(about, port, words):
+    """The options of this server, without the folder of this file among the places to import from.
+
+    A file there may have the name of a package of upstream's.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
+    parser.add_argument("--host", default="127.0.0.1", help="another than this machine's own asks for a token")
+    parser.add_argument("--port", type=int, default=port)
+    for name, settings in words.items():
+        parser.add_argument(name, **settings)
+    options = parser.parse_args()
+    if options.host not in ("127.0.0.1", "::1", "localhost") and not os.environ.get("SEER_BENCH_REMOTE_TOKEN"):
+        parser.error("--host: set SEER_BENCH_REMOTE_TOKEN, on the other side too, before others can connect")
+    return options
+
+
 def run(adapter, host, port):
     """Serve an adapter until interrupted; one observation at a time reaches the model."""
     with server(adapter, host, port) as listening:
         name = adapter.metadata["seer_bench"]["policy"]
-        print(f"serving {name} on ws://{host}:{port}", flush=True)
+        print(f"serving {name} on ws://{host}:{listening.socket.getsockname()[1]}", flush=True)
         listening.serve_forever()
 
 
 def server(adapter, host, port):
-    """A server that is bound and not yet serving."""
+    """A server that is bound and not yet serving; it turns away web pages, and whoever lacks a token that is set."""
     lock = threading.Lock()
+    token = os.environ.get("SEER_BENCH_REMOTE_TOKEN")
 
     def handle(connection):
         connection.send(pack(adapter.metadata))
@@ -205,10 +225,15 @@ def server(adapter, host, port):
                 answer = traceback.format_exc()
             connection.send(answer)
 
-    def health(connection, request):
-        return connection.respond(200, "OK\n") if request.path == "/healthz" else None
+    def admit(connection, request):
+        if request.path == "/healthz":
+            return connection.respond(200, "OK\n")
+        shown = request.headers.get("Authorization", "")
+        if token and not hmac.compare_digest(shown.encode(), f"Api-Key {token}".encode()):
+            return connection.respond(401, "This server asks for a token.\n")
+        return None
 
-    return serve(handle, host, port, process_request=health, compression=None, max_size=64 << 20)
+    return serve(handle, host, port, process_request=admit, origins=[None], compression=None, max_size=64 << 20)
 
 
 if __name__ == "__main__":

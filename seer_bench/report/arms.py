@@ -23,6 +23,10 @@ USUAL_POLICIES: Mapping[str, str] = MappingProxyType(
 )
 """Method as tables call it -> name that a policy plugin of it usually has; for hints alone."""
 
+HEAD_OF_OURS = ("MVP", "MPI")
+"""Methods of which an image encoder is public and no policy. Their plugins put a policy head of this project's on it,
+and what they play is a row of its own, with the attribute head=ours."""
+
 METHODS = (*USUAL_POLICIES, "OpenVLA", "RoboFlamingo", "SuSIE", "3D Diffuser Actor")
 """Methods as tables call them."""
 

@@ -26,6 +26,7 @@ from seer_bench.report.document import (
 )
 from seer_bench.report.missing import Wanted, missing_hints
 from seer_bench.report.paper_table import Findings, PaperTable
+from seer_bench.report.served import stands_apart
 from seer_bench.report.verdict import FEW, NO_ROW
 from seer_bench.report.wording import checkpoint_note, checkpoint_table, error_table, hints
 
@@ -104,10 +105,11 @@ class ComparedTable(PaperTable):
 
     def missing(self, groups: Sequence[Sequence[Line]], rows: Sequence[ArmRow[Any]], findings: Findings) -> list[str]:
         """What is missing, each with the command that fills it; the first says most."""
+        beside = [(row.arm.method, row.summary.protocol.name) for row in rows]
         wanted = [
             Wanted(self.row_name(line.printed), line.printed.arm, self.benchmark, self.protocol)
             for line in (group[0] for group in groups)
-            if line.row is None and line.printed and not line.filled
+            if line.row is None and line.printed and not line.filled and not stands_apart(line.printed.arm, beside)
         ]
         texts = missing_hints(wanted, findings.policies)
         runs = [run for row in rows for run in row.runs]

@@ -6,10 +6,16 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from seer_bench.report.arms import Arm, policy_of
+from seer_bench.report.arms import HEAD_OF_OURS, Arm, policy_of
+from seer_bench.report.served import SERVED
 
 _SAY_THEIR_METHOD = ("seer", "expert", "random")
 """Policies that bring the attribute "method" along; of others nobody knows."""
+NOT_PUBLIC = (
+    "not run, and nothing public can fill this: of the policies on these encoders neither code nor weights were "
+    "published."
+)
+"""Why the rows of `HEAD_OF_OURS` stay empty."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,24 @@ def fill(wanted: Wanted, policy: str) -> str:
 def missing_hints(wanted: Iterable[Wanted], policies: Collection[str]) -> list[str]:
     """One hint a row that an installed policy can fill, then one for each reason why others cannot be filled."""
     hints = []
+    encoders: list[Wanted] = []
     absent: dict[str, tuple[Wanted, str]] = {}
     unknown: dict[str, Wanted] = {}
     for row in wanted:
         policy = row.arm.method if row.arm.method in policies else policy_of(row.arm.method)
-        if policy is None:
+        if row.arm.method in HEAD_OF_OURS and policy == policy_of(row.arm.method):
+            encoders.append(row)
+        elif policy is None and (served := SERVED.get(row.arm.method)) and served.benchmark == row.benchmark:
+            hints.append(served.hint(row.label, policies))
+        elif policy is None:
             unknown[row.label] = row
         elif policy not in policies:
             absent[row.label] = (row, policy)
         else:
             first, rest = ("it", "") if not row.others else ("the first", f"; the others with {_either(row.others)}")
             hints.append(f"{row.label}: not run. Fill {first} with: {fill(row, policy)}{rest}")
+    if encoders:
+        hints.append(_head_of_ours(encoders, policies))
     installed = f"installed are: {', '.join(sorted(policies))}" if policies else "none is"
     if absent:
         names, (row, policy) = _listed(policy for _, policy in absent.values()), next(iter(absent.values()))
@@ -65,6 +78,21 @@ def missing_hints(wanted: Iterable[Wanted], policies: Collection[str]) -> list[s
             f"with: {fill(row, 'POLICY')}"
         )
     return hints
+
+
+def _head_of_ours(rows: Sequence[Wanted], policies: Collection[str]) -> str:
+    """Why rows of methods without a public policy stay empty, and what can stand beside them."""
+    text = f"{_listed(row.label for row in rows)}: {NOT_PUBLIC}"
+    playable = [row for row in rows if policy_of(row.arm.method) in policies]
+    if not playable:
+        return text
+    row, rest = playable[0], [str(policy_of(row.arm.method)) for row in playable[1:]]
+    command = f"seer-bench run {row.benchmark} --policy {policy_of(row.arm.method)} --protocol {row.protocol}"
+    return (
+        f"{text} A row of its own, marked head=ours, comes from a head of ours over {row.arm.method}'s encoder, which "
+        f"has to be trained (docs/encoders.md): {command} --ckpt HEAD --policy-arg encoder=FILE"
+        + (f"; likewise with --policy {' or '.join(rest)}" if rest else "")
+    )
 
 
 def _either(texts: Sequence[str]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from seer_bench.report.arms import arm_of_paper
+from seer_bench.report.arms import HEAD_OF_OURS, arm_of_paper
 from seer_bench.report.audit import audit_paper
 from seer_bench.report.checkpoints import ArmRow
 from seer_bench.report.compared_table import ComparedTable
 from seer_bench.report.comparison import Line, Measure, PrintedRow
 from seer_bench.report.counts import Estimate
 from seer_bench.report.document import ABSENT, Cell, Column, Notes, Row, Table, counted, interval, plain
+from seer_bench.report.missing import NOT_PUBLIC
 from seer_bench.report.paper_real_robot import CASES, KEY, RealRobotRow, load_real_robot_table
 from seer_bench.report.paper_table import Findings
 from seer_bench.report.real_robot import SOURCE, RealRobotSummary, TaskResult, rows_about
@@ -173,11 +174,20 @@ def open_rows(number: str, groups: Sequence[Sequence[Line]], rows: Sequence[ArmR
         if not run.complete:
             to_go = f"{counted(run.planned - run.n, 'trial')} of {run.planned} to go"
             texts.append(f"{run.label} on {run.protocol.name}: {to_go}. Go on with the campaign in {run.paths[0]}.")
-    empty = [group[0].label for group in groups if group[0].row is None and not group[0].filled]
+    empty: list[str] = []
+    theirs: list[str] = []
+    for line in (group[0] for group in groups):
+        if line.row is None and line.printed and not line.filled:
+            (theirs if line.printed.arm.method in HEAD_OF_OURS else empty).append(line.label)
     if not rows:
         texts.append(f"{number}: not run. {HOW}")
     elif empty:
         texts.append(f"{'; '.join(empty)}: not run. {HOW}")
+    if rows and theirs:
+        texts.append(
+            f"{'; '.join(theirs)}: {NOT_PUBLIC} The policies mvp and mpi play heads of ours over these encoders, as "
+            "rows of their own, marked head=ours (docs/encoders.md)."
+        )
     return texts
 
 

@@ -12,7 +12,7 @@ from seer_bench.engine.facts import cores
 from seer_bench.engine.request import Resolved, resolve
 from seer_bench.errors import CheckpointError, SeerBenchError, StoreError, UnknownNameError, UsageError
 from seer_bench.registry import BENCHMARKS, POLICIES, import_policy, load_benchmark, plugins
-from seer_bench.report.arms import Arm
+from seer_bench.report.arms import HEAD_OF_OURS, Arm, policy_of
 from seer_bench.report.missing import Wanted
 from seer_bench.report.paper_table import PaperTable
 from seer_bench.report.tables import paper_tables
@@ -212,7 +212,7 @@ class _Planner:
         if not experiment.checkpoints:
             return (self._run("", experiment, resolved, folder, None),)
         option = f"{self._experiments.where(experiment)}: checkpoints"
-        found = find_checkpoints(experiment.checkpoints, base=self._experiments.base, option=option)
+        found = find_checkpoints(experiment.checkpoints, experiment.policy, base=self._experiments.base, option=option)
         weights, notes = distinct(found)
         self.notes += notes
         return tuple(
@@ -263,8 +263,14 @@ def _check_installed(request: RunRequest) -> None:
 
 
 def _check_names(experiments: Experiments, benchmarks: Collection[str]) -> None:
-    """Refuse a benchmark that no table is about, and a protocol that the benchmarks here do not have."""
+    """Refuse unknown benchmarks and protocols, and rows that a policy never fills."""
     for experiment in experiments.arms:
+        method, policy = experiment.method, experiment.policy
+        if method in HEAD_OF_OURS and policy == policy_of(method) and experiment.attributes.get("head") != "ours":
+            raise UsageError(
+                f"{experiments.where(experiment)}: the policy '{policy}' plays a head of ours over {method}'s encoder, "
+                f"which is not the paper's row '{method}'. Say so with: arm: {{head: ours}}"
+            )
         if experiment.benchmark is not None and experiment.benchmark not in benchmarks:
             error = UnknownNameError("benchmark", experiment.benchmark, benchmarks)
             raise UsageError(f"{experiments.where(experiment)}: {error}")

@@ -12,9 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from seer_bench.report.arms import policy_of
+from seer_bench.report.arms import HEAD_OF_OURS, policy_of
 from seer_bench.report.document import count, counted, plain
 from seer_bench.report.missing import Wanted
+from seer_bench.report.served import SERVED
 from seer_bench.report.tally import duration
 from seer_bench.reproduce.plan import Plan, PlannedArm, PlannedTable
 from seer_bench.reproduce.rows import REAL_ROBOT
@@ -83,7 +84,8 @@ def arm_lines(arm: PlannedArm) -> list[str]:
 def entry_lines(tables: Sequence[PlannedTable], *, file: str, policies: Collection[str]) -> Iterable[str]:
     """For rows without an entry: the entries that an installed policy could fill, then who is missing for the rest."""
     rows = {(row.arm, row.benchmark): row for table in tables for row, arms in table.rows if not arms}
-    mine = {row: policy for row in rows.values() if (policy := policy_of(row.arm.method)) in policies}
+    known = {row: policy for row in rows.values() if (policy := policy_of(row.arm.method)) in policies}
+    mine = {row: policy for row, policy in known.items() if row.arm.method not in HEAD_OF_OURS}
     if mine:
         yield f"Rows without an entry in {file}; fill in the checkpoints and add under 'arms:'"
     for row, policy in mine.items():
@@ -91,11 +93,37 @@ def entry_lines(tables: Sequence[PlannedTable], *, file: str, policies: Collecti
         arm = f"arm: {{{attributes}}}, " if attributes else ""
         yield f"  {_slug(row)}: {{method: {row.arm.method}, policy: {policy},"
         yield f"    benchmark: {row.benchmark}, {arm}checkpoints: PATH}}"
-    absent = {row.arm.method: policy_of(row.arm.method) for row in rows.values() if row not in mine}
+    planned = {(arm.experiment.method, arm.benchmark) for table in tables for arm in table.others}
+    beside = [
+        (row, policy)
+        for row, policy in known.items()
+        if row not in mine and (row.arm.method, row.benchmark) not in planned
+    ]
+    if beside:
+        yield f"Nothing public can fill the rows {', '.join(row.label for row, _ in beside)}: no policies on these"
+        yield "encoders were published. Entries for rows beside them, with a head of ours"
+        yield "that you train (docs/encoders.md):"
+    for row, policy in beside:
+        yield f"  {_slug(row)}-head-ours: {{method: {row.arm.method}, policy: {policy}, arm: {{head: ours}},"
+        yield f"    benchmark: {row.benchmark}, options: {{encoder: FILE}}, checkpoints: PATH}}"
+    yield from _absent_lines([row for row in rows.values() if row not in known])
+
+
+def _absent_lines(rows: Sequence[Wanted]) -> Iterable[str]:
+    """Who is missing for rows that no installed policy fills by itself."""
+    absent = {row.arm.method: policy_of(row.arm.method) for row in rows}
     plugins = [f"{method} ({policy})" for method, policy in absent.items() if policy]
     if plugins:
         yield f"Policy plugins that are not installed: {', '.join(plugins)}."
-    unknown = [method for method, policy in absent.items() if not policy]
+    served = {
+        row.arm.method: played
+        for row in rows
+        if (played := SERVED.get(row.arm.method)) and played.benchmark == row.benchmark
+    }
+    if served:
+        yield f"Played from their own environments, behind a server: {', '.join(served)}."
+        yield f"See {' and '.join(dict.fromkeys(played.docs for played in served.values()))}."
+    unknown = [method for method, policy in absent.items() if not policy and method not in served]
     if unknown:
         yield f"No policy plugin is known for: {', '.join(unknown)}."
         yield "An entry of your own plugin fills such a row by its method."

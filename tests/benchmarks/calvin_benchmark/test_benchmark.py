@@ -17,9 +17,10 @@ def test_the_protocols_are_those_that_are_documented():
         "calvin-abc-d/v1-tiny",
         "calvin-abc-d/seer-v1",
         "calvin-abc-d/seer-v1-tiny",
+        "calvin-abc-d/diffuser-actor-v1",
         "calvin-embedded/v1",
     }
-    assert len({p.fingerprint for p in all_protocols().values()}) == 5
+    assert len({p.fingerprint for p in all_protocols().values()}) == 6
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ def test_the_protocols_are_those_that_are_documented():
         ("calvin-abc-d/v1", "calvin-abc-d/seer-v1", {"variant"}),
         ("calvin-abc-d/seer-v1", "calvin-abc-d/seer-v1-tiny", {"renderer"}),
         ("calvin-abc-d/v1-tiny", "calvin-embedded/v1", {"scene"}),
+        ("calvin-abc-d/v1", "calvin-abc-d/diffuser-actor-v1", {"chain.steps_per_subtask"}),
     ],
 )
 def test_protocols_differ_in_what_their_names_say_and_in_nothing_else(a, b, differ):

@@ -13,6 +13,7 @@ from real_robot_benchmark.arms import parse_arms
 from real_robot_benchmark.cli import app
 from real_robot_benchmark.session import Session
 from seer_bench.errors import CheckpointError, SeerBenchError, UnknownNameError, UsageError
+from seer_bench.report.arms import Arm, arm_of_paper
 from tests.fakes.kitchen import Clock, play
 
 Call = Callable[..., tuple[int, str]]
@@ -176,15 +177,22 @@ def test_export_of_table_4(call: Call, task_file: Path) -> None:
 def test_arms(tmp_path: Path) -> None:
     weights = tmp_path / "w.pth"
     weights.write_bytes(b"weights")
-    one, other, third = parse_arms(
-        [f"seer/a={weights}", "seer/b", "mvp"], ["demos=20", "seer/b:pretrained=no"], ["seer/a:x=1"]
+    one, other, third, fourth, fifth = parse_arms(
+        [f"seer/a={weights}", "seer/b", "mvp", "mpi/theirs", "octo"],
+        ["demos=20", "seer/b:pretrained=no", "mpi/theirs:head="],
+        ["seer/a:x=1"],
     )
     assert (one.policy, one.label, one.distribution) == ("seer", "seer/a", "seer-bench")
     assert one.checkpoint is not None
     assert one.checkpoint.name == "w.pth"
     assert (dict(one.attributes), dict(one.options)) == ({"method": "Seer", "demos": "20"}, {"x": "1"})
     assert other.attributes["pretrained"] == "no"
-    assert (third.distribution, third.attributes["method"]) == ("not installed", "MVP")
+    assert (third.distribution, dict(third.attributes)) == (
+        "seer-bench",
+        {"method": "MVP", "head": "ours", "demos": "20"},
+    )
+    assert Arm.of(fourth.attributes) == arm_of_paper("MPI", demos="20")
+    assert (fifth.distribution, dict(fifth.attributes)) == ("not installed", {"demos": "20"})
     for texts, words in (
         (["seer", "seer"], "cannot be told apart"),
         (["seer/a", "seer-a"], "cannot be told apart"),

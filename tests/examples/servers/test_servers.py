@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from websockets.exceptions import InvalidStatus
+from websockets.sync import client
 
 from calvin_benchmark.benchmark import CalvinBenchmark
 from remote_policy import make_policy
@@ -79,10 +82,10 @@ class Painter:
     """Stands in for SuSIE: a sub-goal tells when it was painted, an action which sub-goal it pursues."""
 
     def __init__(self) -> None:
-        self.painted: list[tuple[str, float]] = []
+        self.painted: list[tuple[str, float, int]] = []
 
-    def goal(self, sentence, picture):
-        self.painted.append((sentence, picture.mean()))
+    def goal(self, sentence, picture, seed):
+        self.painted.append((sentence, picture.mean(), seed))
         return picture
 
     def actions(self, picture, goal):
@@ -101,8 +104,8 @@ class Planner:
         self.plans: list[np.ndarray] = []
         self.length = length
 
-    def plan(self, rgb, points, hands, sentence):
-        self.asked.append((rgb, points, hands, sentence))
+    def plan(self, rgb, points, hands, sentence, seed):
+        self.asked.append((rgb, points, hands, sentence, seed))
         steps = np.arange(1, self.length + 1)[:, None]
         start = np.append(hands[-1, :3], [3.1, 0.0, 1.5])
         plan = np.append(start + steps * [0.001, 0.002, -0.001, 0.01, 0, 0.01], np.where(steps < 9, 1, -1), axis=1)
@@ -135,7 +138,7 @@ def test_it_is_python_3_8_and_imports_little(name):
     tree = ast.parse((FOLDER / f"{name}.py").read_text(), feature_version=(3, 8))
     imported = {node.names[0].name.split(".")[0] for node in tree.body if isinstance(node, ast.Import)}
     imported |= {node.module.split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom)}
-    standard = {"__future__", "argparse", "collections", "os", "pathlib", "sys", "threading", "traceback"}
+    standard = {"__future__", "argparse", "collections", "hmac", "os", "pathlib", "sys", "threading", "traceback"}
     assert imported - standard == {"msgpack", "numpy", "websockets"}
 
 
@@ -159,12 +162,15 @@ def test_a_step_out_of_turn_is_refused(name):
     module, (model, _) = load(name), adapters()[name]
     adapter = getattr(module, CLASSES[name])(model)
     episodes = module.Episodes(adapter)
-    first = {**row(0), "prompt": "go", "unit_id": "u", "episode_id": "a", "reset": True, "step": 0}
+    first = {**row(0), **TOLD, "episode_id": "a", "reset": True, "step": 0}
     assert episodes.act(first).shape == (1, 7)
     with pytest.raises(LookupError, match="step 2 of the episode a came where 1 was awaited"):
         episodes.act({**first, "reset": False, "step": 2})
     with pytest.raises(LookupError, match="episode b is not known here"):
         episodes.act({**first, "episode_id": "b", "reset": False, "step": 1})
+
+
+TOLD = {"prompt": "open it", "unit_id": "chain", "subtask": 0, "seed": 7}
 
 
 def row(seed: int) -> dict[str, np.ndarray]:
@@ -202,10 +208,10 @@ def test_roboflamingo_keeps_a_state_for_every_subtask():
 def test_susie_paints_every_20_steps_and_averages():
     model = Painter()
     adapter = load("susie").Susie(model)
-    memory = adapter.begin({"prompt": "open it"})
+    memory = adapter.begin(TOLD)
     pictures = [np.full((200, 200, 3), 5 * step, np.uint8) for step in range(42)]
     actions = np.concatenate([adapter.act(memory, {"rgb_static": picture}) for picture in pictures])
-    assert model.painted == [("open it", 0), ("open it", 100), ("open it", 200)]
+    assert model.painted == [("open it", 0, 7), ("open it", 100, 27), ("open it", 200, 47)]
     x = 0.005 * np.arange(42)
     np.testing.assert_allclose(actions[:3, 0], [0, (x[1] + 2 * x[0]) / 2, (x[2] + 2 * x[1] + 3 * x[0]) / 3])
     np.testing.assert_allclose(actions[30, 0], (x[30] + 2 * x[29] + 3 * x[28] + 4 * x[27]) / 4)
@@ -222,24 +228,23 @@ def test_diffuser_actors_poses_are_commanded_over_a_chain():
     adapter = load("diffuser_actor").DiffuserActor(model)
     env.begin(UNIT)
     try:
-        for steps in (23, 5):  # two subtasks, of which the first one ends within its second plan
-            memory = adapter.begin({"prompt": "open it", "unit_id": "chain"})
+        for subtask, steps in enumerate((23, 5)):  # the first one ends within its second plan
+            seen = {**noise, **TOLD, "subtask": subtask, "robot_obs": env.observe(["robot_obs"])["robot_obs"].copy()}
+            memory = adapter.begin(seen)
             for step in range(steps):
-                seen = {**noise, "robot_obs": env.observe(["robot_obs"])["robot_obs"].copy(), "unit_id": "chain"}
                 action = adapter.act(memory, seen)[0]
                 env.advance(action)
                 pose = model.plans[-1][step % 20]
-                np.testing.assert_allclose(env.state().target_position, pose[:3], atol=1e-9)
-                turn = (
-                    Rotation.from_euler("xyz", env.state().target_euler) * Rotation.from_euler("xyz", pose[3:6]).inv()
-                )
-                assert turn.magnitude() < 1e-7
+                np.testing.assert_allclose(env.state().target_position, pose[:3], atol=1e-12)
+                np.testing.assert_allclose(env.state().target_euler, pose[3:6], atol=1e-12)
                 assert action[6] == pose[6]
+                seen["robot_obs"] = env.observe(["robot_obs"])["robot_obs"].copy()
     finally:
         env.close()
     assert len(model.plans) == 3
     hands = [asked[2] for asked in model.asked]
     assert [len(np.unique(h[:, 0])) for h in hands] == [1, 2, 1]  # filled up, shifted, filled up again
+    assert [asked[4] for asked in model.asked] == [7, 8, 7]
 
 
 def test_diffuser_actor_sees_points_in_the_world():
@@ -279,9 +284,59 @@ def test_upstreams_quaternion():
         np.testing.assert_allclose(ours, theirs * np.sign(ours @ theirs), atol=1e-12)
 
 
-def test_diffuser_actor_needs_to_know_the_unit():
-    with pytest.raises(KeyError, match="unit_id"):
-        load("diffuser_actor").DiffuserActor(Planner()).begin({"prompt": "open it"})
+def test_diffuser_actor_does_not_go_on_with_a_unit_that_it_does_not_know():
+    adapter = load("diffuser_actor").DiffuserActor(Planner())
+    with pytest.raises(LookupError, match="commanded last in the unit chain is not known"):
+        adapter.begin({**TOLD, **row(0), "subtask": 1})
+
+
+def test_a_unit_begins_anew_where_its_commanded_pose_is_lost():
+    module = load("diffuser_actor")
+    adapter = module.DiffuserActor(Planner())
+    adapter.UNITS = 0  # forgets after every step, as a server that is started anew does
+    with serving(module, adapter) as address:
+        policy = make_policy(context(address, DEPTH))
+        begin(policy)
+        policy.act([0], batch(0))
+        policy.reset([0], ["close it"], [1])
+        with pytest.raises(SimulationError, match="is not known here"):
+            policy.act([0], batch(0))
+        begin(policy)
+        assert policy.act([0], batch(0)).shape == (1, 1, 7)
+        policy.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_lets_in_who_shows_the_token_and_no_web_page(name, monkeypatch):
+    monkeypatch.setenv("SEER_BENCH_REMOTE_TOKEN", "secret")
+    module, (model, _) = load(name), adapters()[name]
+    with serving(module, getattr(module, CLASSES[name])(model)) as address:
+        for headers, status in (
+            ({}, 401),
+            ({"Authorization": "Api-Key guess"}, 401),
+            ({"Authorization": "Api-Key secret"}, None),
+        ):
+            assert refusal(address, headers) == status
+        assert refusal(address, {"Authorization": "Api-Key secret", "Origin": "http://example.org"}) == 403
+
+
+def refusal(address: str, headers: dict[str, str]) -> int | None:
+    """The status that a connection is refused with; None where it is taken."""
+    try:
+        with client.connect(f"ws://{address}", additional_headers=headers):
+            return None
+    except InvalidStatus as error:
+        return error.response.status_code
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_host_asks_for_a_token(name, monkeypatch, capsys):
+    monkeypatch.delenv("SEER_BENCH_REMOTE_TOKEN", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "argv", [name, "--host", "gpu.local", *(["--upstream", "x"] if name == "susie" else [])])
+    with pytest.raises(SystemExit):
+        load(name).main()
+    assert "SEER_BENCH_REMOTE_TOKEN" in capsys.readouterr().err
 
 
 def test_what_fails_in_the_model_reaches_the_client():

@@ -118,9 +118,18 @@ def test_ours_stand_behind_their_row_with_a_verdict_on_every_cell(fake, write_ru
         ("agrees", "+6.7"),
         ("agrees", "−6.7"),
     ]
-    (hint,) = document.hints
-    assert hint.startswith("MVP, 100 demos; MPI, 100 demos; OpenVLA, 100 demos; Seer, 20 demos; ")
+    hint, not_public = document.hints
+    assert hint.startswith("OpenVLA, 100 demos; Seer, 20 demos; ")
     assert "seer-bench real plan paper" in hint
+    assert not_public.startswith("MVP, 100 demos; MPI, 100 demos: not run, and nothing public can fill this: ")
+
+
+def test_a_head_of_ours_over_anothers_encoder_is_not_the_papers_row(fake, write_run):
+    path = paper_run(fake, write_run, "mvp", arm={"method": "MVP", "head": "ours", "demos": "100"})
+    (table, *_) = build_report([path]).table("table4").document.tables
+    groups = [[(row[0].text, row[4].text) for row in group] for group in table.groups]
+    assert [("MVP, 100 demos", "not run")] in groups
+    assert groups[-1] == [("seer · mvp.pth · demos=100, head=ours, method=MVP", "not comparable")]
 
 
 def test_a_partial_campaign_counts_finished_cases_and_compares_with_nothing(fake, write_run):

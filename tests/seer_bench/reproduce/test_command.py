@@ -21,7 +21,7 @@ arms:
     checkpoints: [x*.jsonl]
     protocol: calvin-embedded/v1
     units: 0:2
-  gone: {method: GR-1, policy: gr1}
+  gone: {method: GR-1, policy: nobody}
 """
 
 

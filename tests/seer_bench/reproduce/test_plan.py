@@ -25,7 +25,7 @@ arms:
     units: 0:10
   gr1:
     method: GR-1
-    policy: gr1
+    policy: unseen
   lost:
     method: Seer
     arm: {{pretrained: no}}
@@ -79,9 +79,9 @@ def record(place, count, *, start=0, policy="replay", checkpoint=None, seconds=3
     return place
 
 
-def text_of(plan, width=80):
+def text_of(plan, width=80, policies=("replay", "random", "seer")):
     stream = io.StringIO()
-    print_plan(plan, Console(file=stream, width=width), file="e.yaml", policies=["replay", "random", "seer"])
+    print_plan(plan, Console(file=stream, width=width), file="e.yaml", policies=policies)
     return stream.getvalue()
 
 
@@ -106,7 +106,7 @@ def test_what_is_not_on_this_machine_is_an_obstacle_of_its_arm_alone(plan):
     made = plan()
     obstacles = {arm.experiment.name: arm.obstacle for arm in made.arms}
     assert obstacles["again"] is None
-    assert "Install the package that brings the policy 'gr1'" in obstacles["gr1"]
+    assert "Install the package that brings the policy 'unseen'" in obstacles["gr1"]
     assert "e.yaml:12: arm 'lost': checkpoints nowhere/*.jsonl: matches nothing" in obstacles["lost"]
     assert [(arm.experiment.name, run.name) for arm, run in made.runs] == [
         ("again", "9.jsonl"),
@@ -185,7 +185,8 @@ def test_a_plan_reads_well_in_80_columns(plan, tmp_path):
         "time: about 0:24 (3.0 s a unit, mean of 4 recorded; 2 workers)",
         "seer-bench bench calvin --policy random --protocol calvin-embedded/v1",
         "To play: 20 units in 3 runs, about 0:24, and unknown time for floor. 2 arms cannot",
-        "No policy plugin is known for: RoboFlamingo, SuSIE, 3D Diffuser Actor.",
+        "Played from their own environments, behind a server: RoboFlamingo, SuSIE, 3D",
+        "See docs/servers.md.",
     ):
         assert words in text
 
@@ -197,6 +198,24 @@ def test_rows_without_an_entry_get_one_that_can_be_pasted(plan):
     assert max(map(len, entries.splitlines())) <= 80
     pasted = plan("figure3", f"arms:\n{entries}\n")
     assert all(len(arms) == 1 for _, arms in pasted.tables[0].rows)
+
+
+def test_rows_of_encoders_get_entries_that_stand_beside_them(plan):
+    text = text_of(plan("table1", FILE), policies=["mpi", "mvp"])
+    assert "Nothing public can fill the rows MVP, MPI" in text
+    entries = text[text.index("that you train") :].partition("\n")[2].partition("No policy plugin")[0]
+    entries = entries.partition("Policy plugins")[0]
+    assert max(map(len, entries.splitlines())) <= 80
+    pasted = plan("table1", f"arms:\n{entries}")
+    assert not any(arms for _, arms in pasted.tables[0].rows)
+    assert [arm.experiment.name for arm in pasted.tables[0].others] == ["mvp-libero-head-ours", "mpi-libero-head-ours"]
+    assert "Nothing public" not in text_of(pasted, policies=["mpi", "mvp"])
+
+
+def test_a_head_of_ours_is_not_planned_as_the_papers_row(plan):
+    with pytest.raises(UsageError, match=r"e.yaml:1: arm 'x': the policy 'mvp' plays a head of ours .*\{head: ours\}"):
+        plan("table2", "arms: {x: {method: MVP, policy: mvp}}")
+    assert plan("table2", "arms: {x: {method: MVP, policy: theirs}}").tables
 
 
 def test_the_real_robot_is_said_to_be_one(plan):

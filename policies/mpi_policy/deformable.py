@@ -42,10 +42,11 @@ class DeformableAttention(nn.Module):
         n, length, dim = queries.shape
         maps = self.value_proj(values).transpose(1, 2).reshape(n * self.heads, -1, self.side, self.side)
         offsets = self.sampling_offsets(queries).view(n, length, self.heads, POINTS, 2) / (2 * POINTS * self.side)
-        where = (self.places.to(queries.dtype)[:, None, None] + offsets).transpose(1, 2).flatten(0, 1)
-        found = functional.grid_sample(maps, 2 * where - 1, padding_mode="zeros", align_corners=False)
+        where = (self.places[:, None, None] + offsets).transpose(1, 2).flatten(0, 1).float()
+        # in float32 always: in bfloat16, PyTorch 2.13 reads NaN on the CPU where maps are not contiguous
+        found = functional.grid_sample(maps.float(), 2 * where - 1, padding_mode="zeros", align_corners=False)
         weights = self.attention_weights(queries).view(n, length, self.heads, POINTS).softmax(-1)
-        mixed = (found * weights.transpose(1, 2).flatten(0, 1).unsqueeze(1)).sum(-1)
+        mixed = (found.to(weights.dtype) * weights.transpose(1, 2).flatten(0, 1).unsqueeze(1)).sum(-1)
         out: Tensor = self.output_proj(mixed.view(n, dim, length).transpose(1, 2))
         return out
 

@@ -1,7 +1,8 @@
 """Reading the files that MPI's authors publish.
 
 `MPI-small-state_dict.pt` and `MPI-base-state_dict.pt` are plain state dicts of the whole pre-training network, with
-its decoder and DistilBERT; only what represents images is taken. Their sizes are read off the shapes.
+its decoder and DistilBERT; its training code keeps the same under "model_state_dict". Only what represents images is
+taken. Sizes are read off the shapes, so that the JSON files published beside them are not needed.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def mpi_weights(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file cannot be opened, or is none of MPI's.
     """
     tree = open_weights(path)
+    if isinstance(tree, Mapping) and "model_state_dict" in tree:
+        tree = tree["model_state_dict"]
     held = (
         {str(name).removeprefix("module."): tensor for name, tensor in tree.items()}
         if isinstance(tree, Mapping)

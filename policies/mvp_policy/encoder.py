@@ -6,20 +6,16 @@ The feature that MVP's own policies read is the CLS token after the final norm; 
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from torch import Tensor
-
 from seer_bench.errors import CheckpointError
 from seer_bench.store import checkpoint_sha256
+from seer_bench_nn.frozen import mae_weights, md5_of
 from seer_bench_nn.imagenet_image import imagenet_image
 from seer_bench_nn.loading import fill, uninitialised
 from seer_bench_nn.vit import MaeEncoder
-from seer_bench_nn.weights_file import open_weights, tensors_only
 from seer_policy.controlled import FrozenEncoder
 
 MVP_URL = "https://github.com/ir413/mvp"
@@ -39,8 +35,6 @@ SHAPES: Mapping[int, tuple[str, int, int]] = {
 PATCH = 16
 """Pixels along each side of a patch."""
 
-_NAMES = re.compile(r"cls_token$|pos_embed$|patch_embed\.|blocks\.|norm\.|fc_norm\.")
-
 
 def read_mvp(path: Path) -> FrozenEncoder:
     """Build the encoder that a file holds; its size and that of its images are read off the shapes.
@@ -50,14 +44,14 @@ def read_mvp(path: Path) -> FrozenEncoder:
     Raises:
         CheckpointError: the file cannot be opened (see `open_weights`), holds no such encoder or only a part of one.
     """
-    weights = mvp_weights(path)
-    width, tokens = weights["cls_token"].shape[-1], weights["pos_embed"].shape[-2]
-    side = round((tokens - 1) ** 0.5)
+    weights = mae_weights(path, title="MVP", url=f"one of the files linked at {MVP_URL}")
+    positions = tuple(weights["pos_embed"].shape) if "pos_embed" in weights else ()
+    tokens, width = positions[-2:] if len(positions) == 3 else (0, 0)
+    side = round(max(tokens - 1, 0) ** 0.5)
     if width not in SHAPES or side * side != tokens - 1:
         raise CheckpointError(
-            f"{path}: has {width} channels and {tokens} positions; MVP's encoders have "
-            f"{', '.join(map(str, SHAPES))} channels and one position more than a square number. Fetch one of the "
-            f"files linked at {MVP_URL}"
+            f"{path}: has positions of the shape {positions}; MVP's encoders have (1, a square number and one, "
+            f"{' or '.join(map(str, SHAPES))}). Fetch one of the files linked at {MVP_URL}"
         )
     title, depth, heads = SHAPES[width]
     size = side * PATCH
@@ -74,29 +68,7 @@ def read_mvp(path: Path) -> FrozenEncoder:
     )
 
 
-def mvp_weights(path: Path) -> dict[str, Tensor]:
-    """The encoder's tensors in one of MVP's files, or in a plain state dict, by `MaeEncoder`'s names.
-
-    Raises:
-        CheckpointError: the file cannot be opened, or holds no vision transformer in MAE's layout.
-    """
-    tree = open_weights(path)
-    if isinstance(tree, Mapping) and "model" in tree:
-        tree = tree["model"]
-    weights = tensors_only(tree, path, "the file")
-    for name, axes in (("cls_token", 3), ("pos_embed", 3), ("patch_embed.proj.weight", 4)):
-        if name not in weights or weights[name].ndim != axes:
-            raise CheckpointError(
-                f"{path}: holds no encoder of MVP's (no {name} of {axes} axes among {', '.join(list(weights)[:3])}, "
-                f"...). Fetch one of the files linked at {MVP_URL}"
-            )
-    return {name: tensor for name, tensor in weights.items() if _NAMES.match(name)}
-
-
 def published_name(path: Path) -> str:
     """What MVP's authors call the file, by its MD5; "" where the README gives no such hash."""
-    with path.open("rb") as file:
-        digest = hashlib.md5(usedforsecurity=False)  # its authors give no other; it proves origin and protects nobody
-        while piece := file.read(1 << 22):
-            digest.update(piece)
-    return next((name for name, start in MD5_STARTS.items() if digest.hexdigest().startswith(start)), "")
+    found = md5_of(path)
+    return next((name for name, start in MD5_STARTS.items() if found.startswith(start)), "")

@@ -6,7 +6,6 @@ numbers stay as they are. `manifest.json` beside them says what they were made f
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -28,7 +27,7 @@ with needs_torch("checking the frozen encoders"):
     from torch import Tensor, nn
 
     from .clip_text import ClipTextEncoder
-    from .frozen import CLIP_SHA256, CLIP_URL, MAE_MD5_START, MAE_URL, clip_text_weights, mae_weights
+    from .frozen import CLIP_SHA256, CLIP_URL, MAE_MD5_START, MAE_URL, clip_text_weights, mae_weights, md5_of
     from .loading import compare, fault_in, shapes, uninitialised
     from .vit import MaeEncoder
 
@@ -69,7 +68,7 @@ class Record:
 
 
 def _is_published_mae(path: Path) -> bool:
-    return _md5(path).startswith(MAE_MD5_START)
+    return md5_of(path).startswith(MAE_MD5_START)
 
 
 def _is_published_clip(path: Path) -> bool:
@@ -133,7 +132,17 @@ def read_manifest(root: Path) -> dict[str, Record]:
         raise AssetError(f"{path}: cannot be used ({error}). Delete it and install again.") from error
 
 
-def install(source: Path | None = None, root: Path | None = None, progress: Progress | None = None) -> Path:
+def install_clip(source: Path | None = None, root: Path | None = None, progress: Progress | None = None) -> Path:
+    """As `install`, for CLIP alone: policies with another image encoder need nothing else."""
+    return install(source, root, progress, tuple(encoder for encoder in ENCODERS if encoder.name == "clip"))
+
+
+def install(
+    source: Path | None = None,
+    root: Path | None = None,
+    progress: Progress | None = None,
+    encoders: tuple[Encoder, ...] | None = None,
+) -> Path:
     """Check the installed encoders, or make them from files that the user has; the folder they lie in.
 
     Nothing is downloaded. Files are told apart by what they hold: the name of a single one does not matter.
@@ -142,6 +151,7 @@ def install(source: Path | None = None, root: Path | None = None, progress: Prog
         source: a file, or a folder that is searched for files that end as weights do; None only checks.
         root: where to; None means `default_root()`.
         progress: told about each encoder that is installed.
+        encoders: those that are needed; None means all.
 
     Raises:
         AssetError: an encoder is still missing or altered; the message says which, where it is published, and why
@@ -152,10 +162,11 @@ def install(source: Path | None = None, root: Path | None = None, progress: Prog
     if source is not None and not source.exists():
         raise AssetError(f"--from {source}: there is no such file or folder.")
     records = read_manifest(target)
-    wanted = [encoder for encoder in ENCODERS if _fault(target, encoder, records)]
+    needed = ENCODERS if encoders is None else encoders
+    wanted = [encoder for encoder in needed if _fault(target, encoder, records)]
     refusals: list[str] = []
     for path in _candidates(source) if wanted else ():
-        report(f"read {path.name}", len(ENCODERS) - len(wanted), len(ENCODERS))
+        report(f"read {path.name}", len(needed) - len(wanted), len(needed))
         encoder, weights, why = _recognise(path, wanted)
         if encoder is None:
             refusals.append(why)
@@ -251,16 +262,8 @@ def _faults(root: Path, encoders: list[Encoder], records: dict[str, Record]) -> 
 def _needed(encoders: tuple[Encoder, ...]) -> str:
     """Where the files are published and what to do with them."""
     urls = "".join(f"\n  {encoder.title}: {encoder.url}" for encoder in encoders)
+    name = "clip" if [encoder.name for encoder in encoders] == ["clip"] else "seer"
     return (
-        f"Fetch:{urls}\nand run: seer-bench assets seer --from FILE|FOLDER\n"
+        f"Fetch:{urls}\nand run: seer-bench assets {name} --from FILE|FOLDER (once; all policies read the same files)\n"
         "Trained checkpoints are not installed but given with --ckpt."
     )
-
-
-def _md5(path: Path) -> str:
-    """Hash of a file, as MAE's authors give it; it proves origin and protects from nobody."""
-    with path.open("rb") as file:
-        digest = hashlib.md5(usedforsecurity=False)
-        while piece := file.read(1 << 22):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from .middle import middle
+
 SIZE = 224
 """Pixels along each side of the result."""
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -25,15 +27,7 @@ def clip_image(frame: NDArray[np.uint8]) -> Tensor:
     Raises:
         ValueError: the frame is not an RGB image in uint8.
     """
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(f"clip_image: needs a frame (height, width, 3) of uint8, got {frame.shape} of {frame.dtype}")
-    height, width = frame.shape[:2]
-    short = min(height, width)
-    size = (SIZE * width // short, SIZE * height // short)
-    image = Image.fromarray(np.ascontiguousarray(frame)).resize(size, Image.Resampling.BICUBIC)
-    left, top = (round((side - SIZE) / 2) for side in size)
-    pixels = np.array(image)[top : top + SIZE, left : left + SIZE]
-    return normalise(torch.from_numpy(pixels).permute(2, 0, 1))
+    return normalise(middle(frame, resize=SIZE, crop=SIZE, resample=Image.Resampling.BICUBIC))
 
 
 def normalise(pixels: Tensor) -> Tensor:

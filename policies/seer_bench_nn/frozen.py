@@ -5,6 +5,7 @@ Each comes from the file that its own authors publish.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from collections.abc import Mapping
@@ -49,16 +50,21 @@ def load_clip_text(encoder: ClipTextEncoder, path: Path) -> None:
     fill(encoder, clip_text_weights(path), path)
 
 
-def mae_weights(path: Path) -> dict[str, Tensor]:
-    """Weights of the encoder in MAE's file: `{"model": {...}}`, or a plain state dict, e.g. in safetensors.
+def mae_weights(path: Path, *, title: str = "MAE", url: str = MAE_URL) -> dict[str, Tensor]:
+    """Weights of the encoder in a file of MAE's layout: `{"model": {...}}`, or a plain state dict, e.g. in safetensors.
 
-    A decoder, which some of MAE's files hold as well, is left out.
+    A decoder or a classifier, which some of these files hold as well, is left out.
+
+    Args:
+        path: the file.
+        title: whose encoder is wanted, for messages.
+        url: where it is published, for messages.
 
     Returns:
         Tensors by `MaeEncoder`'s names, mapped from the file; shapes are not checked here.
 
     Raises:
-        CheckpointError: the file cannot be opened (see `open_weights`), or holds no MAE encoder.
+        CheckpointError: the file cannot be opened (see `open_weights`), or holds no such encoder.
     """
     tree = open_weights(path)
     if isinstance(tree, Mapping) and "model" in tree:
@@ -66,10 +72,19 @@ def mae_weights(path: Path) -> dict[str, Tensor]:
     weights = tensors_only(tree, path, "the file")
     if "patch_embed.proj.weight" not in weights or "cls_token" not in weights:
         raise CheckpointError(
-            f"{path}: holds no MAE encoder (no patch_embed.proj.weight and cls_token among {_names(weights)}). "
-            f"Wanted is {MAE_URL}"
+            f"{path}: holds no {title} encoder (no patch_embed.proj.weight and cls_token among {_names(weights)}). "
+            f"Wanted is {url}"
         )
     return {name: tensor for name, tensor in weights.items() if _MAE_ENCODER_NAMES.match(name)}
+
+
+def md5_of(path: Path) -> str:
+    """Hash of a file as the authors of MAE and MVP give it; it proves origin and protects from nobody."""
+    with path.open("rb") as file:
+        digest = hashlib.md5(usedforsecurity=False)
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def clip_text_weights(path: Path, *, pinned: str = CLIP_SHA256) -> dict[str, Tensor]:

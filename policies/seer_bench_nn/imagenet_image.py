@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from .middle import middle
+
 MEAN = (0.485, 0.456, 0.406)
 """Mean of red, green and blue over ImageNet, in [0, 1]."""
 STD = (0.229, 0.224, 0.225)
@@ -24,17 +26,6 @@ def imagenet_image(frame: NDArray[np.uint8], *, resize: int, crop: int) -> Tenso
     Raises:
         ValueError: the frame is not an RGB image in uint8, or `crop` is larger than `resize`.
     """
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(
-            f"imagenet_image: needs a frame (height, width, 3) of uint8, got {frame.shape} of {frame.dtype}"
-        )
-    if not 0 < crop <= resize:
-        raise ValueError(f"imagenet_image: crop is {crop}; it must be 1 to {resize}, the size after resizing")
-    height, width = frame.shape[:2]
-    short = min(height, width)
-    size = (resize * width // short, resize * height // short)
-    image = Image.fromarray(np.ascontiguousarray(frame)).resize(size, Image.Resampling.BILINEAR)
-    left, top = (round((side - crop) / 2) for side in size)
-    pixels = torch.from_numpy(np.array(image)[top : top + crop, left : left + crop]).permute(2, 0, 1)
+    pixels = middle(frame, resize=resize, crop=crop, resample=Image.Resampling.BILINEAR)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     return (pixels.float() / 255 - mean) / std

@@ -1,4 +1,4 @@
-"""Seer's imports of PyTorch, where it may be missing."""
+"""Imports of PyTorch, where it may be missing."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ Train it with `training.train_step`; its loss is that of the actions alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import torch
@@ -21,15 +22,17 @@ from torch import Tensor, nn
 from seer_bench.errors import CheckpointError
 from seer_bench_nn.frozen import load_clip_text
 from seer_bench_nn.loading import fill, uninitialised
-from seer_bench_nn.weights_file import open_weights
+from seer_bench_nn.weights_file import open_weights, tensors_only
 
-from .checkpoint import Checkpoint, read_checkpoint
+from .checkpoint import Sizes, infer_sizes
 from .config import SeerConfig, VisionConfig
 from .model import FROZEN, Seer
 from .options import PUBLISHED
 from .variants import variant
 
-_BLOCK = "controlled"
+_MADE, _WEIGHTS = "controlled", "head"
+"""Keys of a file. They are none of Seer's, so that nothing takes a head for a checkpoint of Seer's own, which would be
+played over Seer's image encoder."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class FrozenEncoder:
 
 @dataclass(frozen=True)
 class Construction:
-    """What a trained head belongs to; it is in its file, because shapes do not tell it."""
+    """What a trained head belongs to; it is in its file, because shapes tell none of it."""
 
     method: str
     """The encoder's method, as `FrozenEncoder` has it."""
@@ -67,6 +70,17 @@ class Construction:
     """Attention heads of the backbone."""
     finger_widths: bool
     """See `SeerConfig.finger_widths`."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A trained head that is open: its tensors are mapped from the file and not read yet."""
+
+    path: Path
+    made: Construction
+    weights: Mapping[str, Tensor]
+    """By the network's names, without those of the frozen encoders."""
+    sizes: Sizes
 
 
 def controlled_config(benchmark: str, width: int, **sizes: int) -> SeerConfig:
@@ -111,67 +125,71 @@ def save_controlled(path: Path, network: Seer, encoder: FrozenEncoder, benchmark
         encoder.method, encoder.name, encoder.sha256, benchmark, config.heads, finger_widths=config.finger_widths
     )
     trained = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith(FROZEN)}
-    torch.save({"model_state_dict": trained, _BLOCK: asdict(made)}, path)
+    torch.save({_MADE: asdict(made), _WEIGHTS: trained}, path)
 
 
-def is_controlled(tree: object) -> bool:
-    """Whether what a file holds says which frozen encoder it was trained over."""
-    return isinstance(tree, Mapping) and _BLOCK in tree
+def is_head(tree: object) -> bool:
+    """Whether what a file holds was written by `save_controlled`."""
+    return isinstance(tree, Mapping) and _MADE in tree
 
 
-def read_construction(path: Path) -> Construction:
-    """What a trained head belongs to.
+def read_head(path: Path) -> Head:
+    """Open a trained head.
 
     Raises:
-        CheckpointError: the file cannot be opened, or was not written by `save_controlled`.
+        CheckpointError: the file cannot be opened, was not written by `save_controlled`, or its sizes cannot be told.
     """
     tree = open_weights(path)
-    block = tree.get(_BLOCK) if isinstance(tree, Mapping) else None
-    try:
-        made = Construction(**(block if isinstance(block, Mapping) else {}))
-    except TypeError as error:
+    if not isinstance(tree, Mapping) or not is_head(tree):
         raise CheckpointError(
             f"{path}: does not say which frozen encoder it was trained over, so that it is no checkpoint of this "
             "policy. Such files are written by seer_policy.controlled.save_controlled. A checkpoint of Seer's is "
             "played with: --policy seer"
-        ) from error
-    types: Mapping[str, type] = {"heads": int, "finger_widths": bool}
-    for field in fields(made):
-        value = getattr(made, field.name)
-        if type(value) is not types.get(field.name, str):
-            raise CheckpointError(f"{path}: its {_BLOCK}.{field.name} is {value!r}. Train and save it again.")
-    return made
+        )
+    weights = tensors_only(tree.get(_WEIGHTS), path, f"its '{_WEIGHTS}'")
+    return Head(path, _construction(path, tree[_MADE]), weights, infer_sizes(weights, path))
 
 
-def load_controlled(path: Path, made: Construction, encoder: FrozenEncoder, *, clip: Path) -> Seer:
+def load_controlled(head: Head, encoder: FrozenEncoder, *, clip: Path) -> Seer:
     """Build the network on the CPU, in evaluation mode, with all weights in place.
 
     Args:
-        path: the trained head.
-        made: what `read_construction` says of it.
+        head: what was trained.
         encoder: the one that it was trained over.
         clip: file of the text encoder.
 
     Raises:
         CheckpointError: a file does not fit, or the head was trained over another encoder.
     """
+    made = head.made
     if (made.method, made.encoder_sha256) != (encoder.method, encoder.sha256):
         raise CheckpointError(
-            f"{path}: was trained over {made.method} {made.encoder} (sha256 {made.encoder_sha256}), and not over the "
-            f"{encoder.method} {encoder.name} that was given (sha256 {encoder.sha256}). Give its own encoder's file."
+            f"{head.path}: was trained over {made.method} {made.encoder} (sha256 {made.encoder_sha256}), and not over "
+            f"the {encoder.method} {encoder.name} that was given (sha256 {encoder.sha256}). Give its own encoder file."
         )
-    checkpoint = read_checkpoint(path)
-    config = _config_of(checkpoint, made, encoder)
+    config = _config_of(head, encoder)
     with uninitialised():
         network = Seer(config)
-    fill(network, checkpoint.weights, path, leave=FROZEN)
+    fill(network, head.weights, head.path, leave=FROZEN)
     _put_in(network, encoder, clip)
     return network.eval()
 
 
-def _config_of(checkpoint: Checkpoint, made: Construction, encoder: FrozenEncoder) -> SeerConfig:
-    """The configuration that a checkpoint's shapes and its construction ask for; raises CheckpointError."""
-    sizes = checkpoint.sizes
+def _construction(path: Path, block: object) -> Construction:
+    """What a file says of itself; raises CheckpointError."""
+    kinds = get_type_hints(Construction)
+    fault = f"has the keys {', '.join(map(str, block))}" if isinstance(block, Mapping) else f"is {type(block).__name__}"
+    if isinstance(block, Mapping) and set(block) == set(kinds):
+        wrong = [name for name, kind in kinds.items() if type(block[name]) is not kind]
+        if not wrong:
+            return Construction(**block)
+        fault = f"says {wrong[0]} {block[wrong[0]]!r}"
+    raise CheckpointError(f"{path}: its '{_MADE}' {fault}; it needs {', '.join(kinds)}. Train and save it again.")
+
+
+def _config_of(head: Head, encoder: FrozenEncoder) -> SeerConfig:
+    """The configuration that a head's shapes and its construction ask for; raises CheckpointError."""
+    made, sizes = head.made, head.sizes
     wrong = {
         "vision_width": sizes.vision_width != encoder.width,
         "foresight_tokens": sizes.foresight_tokens != 0,
@@ -179,7 +197,7 @@ def _config_of(checkpoint: Checkpoint, made: Construction, encoder: FrozenEncode
     }
     for name in (name for name, is_wrong in wrong.items() if is_wrong):
         raise CheckpointError(
-            f"{checkpoint.path}: {name} is {getattr(sizes, name)}, which does not go with {made.heads} heads, no "
+            f"{head.path}: {name} is {getattr(sizes, name)}, which does not go with {made.heads} heads, no "
             f"foresight and an encoder of {encoder.width} channels. Train and save it again."
         )
     given = SeerConfig(

@@ -9,8 +9,7 @@ from seer_bench.store import checkpoint_sha256
 from seer_bench_nn.loading import compare, fault_in
 from seer_bench_nn.weights_file import open_weights
 
-from .checkpoint import read_checkpoint
-from .controlled import is_controlled, read_construction
+from .controlled import is_head, read_head
 from .inspect import needed_shapes
 
 
@@ -20,13 +19,12 @@ def inspect_controlled(path: Path, method: str) -> Inspection | None:
     Raises:
         CheckpointError: the file cannot be opened, does not say what it belongs to, or its sizes cannot be told.
     """
-    if not is_controlled(open_weights(path)):
+    if not is_head(open_weights(path)):
         return None
-    made = read_construction(path)
+    head = read_head(path)
+    made, sizes, weights = head.made, head.sizes, head.weights
     if made.method != method:
         return None
-    checkpoint = read_checkpoint(path)
-    sizes, weights = checkpoint.sizes, checkpoint.weights
     facts: dict[str, Fact] = {
         "file": str(path),
         "bytes": path.stat().st_size,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
 import torch
 from torch import Tensor
 
-from seer_bench import CheckpointError, Policy, PolicyContext, UnknownNameError, UsageError
+from seer_bench import CheckpointError, Policy, PolicyArgs, PolicyContext, UsageError
 from seer_bench_nn.assets import default_root, locate, read_manifest
 from seer_bench_nn.device import CUDA_BATCH, usable_device
 
-from .controlled import FrozenEncoder, load_controlled, read_construction
+from .controlled import FrozenEncoder, load_controlled, read_head
 from .fast import FastSeer
 from .options import PUBLISHED
 from .policy import SeerPolicy, Wrapper, make_wrapper
@@ -22,14 +22,13 @@ from .quirks import Quirks
 
 HEAD = {"head": "ours"}
 """Attribute of every row made with such a policy: what stands on the encoder is not its authors'."""
-_KEYS = ("encoder", "quirks", "batch")
 
 
 @dataclass(frozen=True)
 class ControlledOptions:
     """`--policy-arg key=value`; the fields are the keys."""
 
-    encoder: Path
+    encoder: Path | None = None
     """The frozen encoder's file, as its authors publish it."""
     quirks: Quirks = "upstream"
     """As for Seer and with the same default, so that nothing but the encoder differs; see `quirks.QUIRKS`."""
@@ -37,29 +36,20 @@ class ControlledOptions:
     """Slots of one call; None: 16 on a GPU, 1 on the CPU."""
 
     @classmethod
-    def parse(cls, given: Mapping[str, str], policy: str, url: str) -> ControlledOptions:
-        """Read what the command line gives to a policy, whose encoder is published at an address.
+    def parse(cls, given: Mapping[str, str], policy: str) -> ControlledOptions:
+        """Read what the command line gives to a policy.
 
         Raises:
             UnknownNameError: there is no such option.
-            UsageError: a value cannot be, or the encoder is missing.
+            UsageError: a value cannot be.
         """
-        for key in given:
-            if key not in _KEYS:
-                raise UnknownNameError(
-                    f"option of the policy '{policy}'", key, _KEYS, "Give it as --policy-arg key=value."
-                )
-        if "encoder" not in given:
-            raise UsageError(
-                f"the policy '{policy}' needs the frozen encoder that its checkpoint was trained over: "
-                f"--policy-arg encoder=FILE. The files are linked at {url}"
-            )
-        quirks, batch = given.get("quirks", "upstream"), given.get("batch")
-        if quirks not in get_args(Quirks):
-            raise UsageError(f"--policy-arg quirks={quirks}: choose {' or '.join(get_args(Quirks))}.")
-        if batch is not None and not (batch.isascii() and batch.isdecimal() and int(batch)):
-            raise UsageError(f"--policy-arg batch={batch}: give a whole number of at least 1.")
-        return cls(Path(given["encoder"]).expanduser(), quirks, int(batch) if batch else None)  # type: ignore[arg-type]
+        args = PolicyArgs(policy, given, [field.name for field in fields(cls)])
+        encoder = args.text("encoder", None)
+        return cls(
+            encoder=Path(encoder).expanduser() if encoder else None,
+            quirks=args.choice("quirks", cls.quirks, get_args(Quirks)),
+            batch=args.whole("batch", None),
+        )
 
 
 class ControlledPolicy(SeerPolicy):
@@ -101,22 +91,23 @@ def make_controlled(context: PolicyContext, policy: str, read: Callable[[Path], 
         raise UsageError(
             f"the policy '{policy}' does not play the benchmark '{benchmark}'; it plays: {', '.join(PUBLISHED)}."
         )
-    options = ControlledOptions.parse(context.options, policy, url)
-    if context.checkpoint is None:
-        raise CheckpointError(
-            f"the policy '{policy}' needs a trained head: --ckpt FILE. None is published; train one with "
-            "seer_policy.controlled.controlled_network and save it with save_controlled."
-        )
+    options = ControlledOptions.parse(context.options, policy)
     device = usable_device(context.device, policy)
-    made = read_construction(context.checkpoint)
-    if made.benchmark != benchmark:
+    if context.checkpoint is None or options.encoder is None:
         raise CheckpointError(
-            f"{context.checkpoint}: was trained for the benchmark '{made.benchmark}', not for '{benchmark}'."
+            f"the policy '{policy}' needs --ckpt HEAD, a policy head of your own training (nobody publishes one; "
+            "docs/encoders.md says how to train it), and --policy-arg encoder=FILE, the frozen encoder that it was "
+            f"trained over, linked at {url}"
+        )
+    head = read_head(context.checkpoint)
+    if head.made.benchmark != benchmark:
+        raise CheckpointError(
+            f"{head.path}: was trained for the benchmark '{head.made.benchmark}', not for '{benchmark}'."
         )
     clip = locate("clip")
     torch.set_num_threads(context.threads)
     encoder = read(options.encoder)
-    network = load_controlled(context.checkpoint, made, encoder, clip=clip)
+    network = load_controlled(head, encoder, clip=clip)
     wrapper = make_wrapper(benchmark, network.config, options.quirks)
     settings = {
         "encoder_sha256": encoder.sha256,

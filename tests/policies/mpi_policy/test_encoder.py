@@ -73,9 +73,10 @@ def test_the_place_in_a_batch_does_not_matter_to_the_bit(encoder, images, thread
 
 
 def test_weights_decide_the_precision(encoder, images):
+    exact = encoder(images[0][:1])
     low = encoder.bfloat16()(images[0][:1])
     assert low.dtype == torch.bfloat16
-    assert torch.isfinite(low).all()
+    assert (low.float() - exact).abs().mean() < 0.1 * exact.abs().mean()
 
 
 def read_at(grid: np.ndarray, x: float, y: float) -> np.ndarray:

@@ -39,6 +39,12 @@ def test_the_sizes_are_read_off_a_file(encoder, images, tmp_path, prefix):
     assert not any(parameter.requires_grad for parameter in read.network.parameters())
 
 
+def test_checkpoints_of_its_training_code_are_read(encoder, images, tmp_path):
+    weights = {f"module.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    torch.save({"model_state_dict": weights, "optimizer_state_dict": {"state": {}}}, tmp_path / "epoch.pt")
+    assert torch.equal(read_mpi(tmp_path / "epoch.pt").network(images[0]), encoder(images[0]))
+
+
 def test_the_published_small_size_has_its_name(tmp_path):
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in MpiEncoder(384, 12, 6).state_dict().items()}

@@ -68,11 +68,13 @@ def test_the_small_size_has_twelve_heads(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda w: w.pop("cls_token"), "no cls_token of 3 axes"),
+        (lambda w: w.pop("cls_token"), r"holds no MVP encoder.*Wanted is one of the files linked at https"),
+        (lambda w: w.pop("pos_embed"), r"positions of the shape \(\); MVP's"),
         (lambda w: w.pop("norm.weight"), "1 missing: norm.weight"),
         (lambda w: w.update({"fc_norm.weight": torch.ones(32)}), "1 unexpected: fc_norm.weight"),
-        (lambda w: w.update({"pos_embed": torch.zeros(1, 196, 32)}), "196 positions"),
-        (lambda w: w.update({"cls_token": torch.zeros(1, 1, 48)}), "has 48 channels"),
+        (lambda w: w.update({"pos_embed": torch.zeros(1, 196, 32)}), r"of the shape \(1, 196, 32\)"),
+        (lambda w: w.update({"cls_token": torch.zeros(1, 1, 48)}), "of wrong shape: cls_token is 1x1x48"),
+        (lambda w: w.update({"pos_embed": torch.zeros(1, 197, 48)}), r"384 or 768 or 1024 or 32\)"),
         (lambda w: w.update({"norm.bias": torch.full((32,), torch.inf)}), "norm.bias holds NaN or infinite"),
     ],
 )

@@ -92,6 +92,16 @@ def test_files_can_come_one_by_one_under_any_name(root: Path, folder: Path) -> N
     assert assets.install() == root
 
 
+def test_clip_alone_can_be_asked_for(root: Path, folder: Path) -> None:
+    with pytest.raises(
+        AssetError, match=r"CLIP ViT-B/32 is not installed(.|\n)*seer-bench assets clip --from"
+    ) as caught:
+        assets.install_clip()
+    assert "MAE" not in str(caught.value)
+    assert assets.install_clip(folder) == root
+    assert list(assets.read_manifest(root)) == ["clip"]
+
+
 def test_the_published_hashes_are_recognised(
     folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ Exit codes:
     1    units without an outcome because the infrastructure failed; of several checkpoints one could not be used;
          `reproduce`: an arm could not be played; `verify`: a recording differs; `report`: a run was
          left out or damaged; `status`: a run could not be read; `video`: a unit could not be filmed; `doctor`:
-         something has to be mended; `inspect`: the checkpoint cannot be used
+         something has to be mended; `inspect`: the checkpoint cannot be used; `check`: the policy breaks a rule
     2    refused: bad arguments, missing assets, a run directory that does not fit
     3    `verify`: equal up to round-off only, as on another processor
     130  interrupted by Ctrl-C or SIGTERM; the same command continues
@@ -21,6 +21,7 @@ import typer
 
 from seer_bench.cli.assets import assets
 from seer_bench.cli.bench import bench
+from seer_bench.cli.check import check
 from seer_bench.cli.commands import CommandsAndPlugins
 from seer_bench.cli.compare import compare
 from seer_bench.cli.console import fail, open_streams
@@ -56,6 +57,7 @@ app.command("export")(export)
 app.command("video")(video)
 app.command("verify")(verify)
 app.command("serve")(serve)
+app.command("check")(check)
 app.command("bench")(bench)
 app.command("doctor")(doctor)
 app.command("assets")(assets)

@@ -7,7 +7,7 @@ import zlib
 import torch
 from torch import Tensor
 
-from seer_bench import PolicyContext
+from seer_bench import PolicyArgs, PolicyContext
 from seer_policy.calvin import CalvinWrapper
 from seer_policy.config import SeerConfig, TextConfig, VisionConfig
 from seer_policy.fast import FastSeer
@@ -41,8 +41,8 @@ def made_up_feature(text: str) -> Tensor:
 def tiny_seer(context: PolicyContext) -> SeerPolicy:
     """Options: batch, and quirks as Seer has them."""
     torch.set_num_threads(context.threads)
-    quirks = context.options.get("quirks", "upstream")
-    batch = int(context.options.get("batch", "1"))
+    given = PolicyArgs("tiny-seer", context.options, ("batch", "quirks"))
+    quirks, batch = given.text("quirks", "upstream"), given.whole("batch", 1)
     calvin = "rgb_static" in context.interface.observations
     network = tiny_network(finger_widths=not calvin)
     wrapper = CalvinWrapper(quirks=quirks) if calvin else LiberoWrapper(finger_widths=True, quirks=quirks)

@@ -22,6 +22,7 @@ from seer_bench import (
     Interface,
     InvalidActionError,
     Policy,
+    PolicyArgs,
     PolicySpec,
     SimulationError,
     SimulatorState,
@@ -219,6 +220,7 @@ class AddPolicy(Policy):
     """Adds the option `step` (1 by default); `fault` names a way to misbehave."""
 
     def __init__(self, context) -> None:
+        PolicyArgs("add", context.options, ("step", "fault", "chunk", "batch", "placement"))
         self.step = float(context.options.get("step", "1"))
         self.fault = context.options.get("fault", "")
         self.spec = PolicySpec(

@@ -2,178 +2,139 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from seer_bench import (
-    ActionSpec,
     CheckFailedError,
     ConventionError,
     EvaluationProtocol,
     Interface,
-    Policy,
     PolicyContext,
     PolicySpec,
+    UsageError,
     VectorSpec,
     check_policy,
 )
+from seer_bench.registry import find_protocol, load_benchmark
+from tests.fakes import mutants
+from tests.fakes.mutants import ACTION, FAULTY, FIELDS, SOUND, ClearsAtUnitsOnly, Matmul, Sound
 
-FIELDS = {"total": VectorSpec(1, "sum so far")}
-ACTION = ActionSpec("tally", 2, "none", None, None, None, 1)
-PROTOCOL = EvaluationProtocol("tally/v1", "tally", "adding numbers", "table2", "yes", {})
-CONTEXT = PolicyContext(Interface("tally", FIELDS, ACTION), PROTOCOL)
-
-
-class History(Policy):
-    """Keeps the contract: the mean of what the slot has seen, plus a number drawn from its seed."""
-
-    def __init__(self, context: PolicyContext, **spec: object) -> None:
-        self.spec = PolicySpec(FIELDS, ACTION, **spec)
-        self.seen: dict[int, list[np.ndarray]] = {}
-        self.rng: dict[int, np.random.Generator] = {}
-
-    def reset(self, slots, instructions, seeds):
-        for slot, seed in zip(slots, seeds, strict=True):
-            self.seen[slot], self.rng[slot] = [], np.random.default_rng(seed)
-
-    def act(self, slots, observations):
-        return np.stack([self.one(slot, observations["total"][row]) for row, slot in enumerate(slots)])
-
-    def one(self, slot, total):
-        self.seen[slot].append(total.copy())
-        return np.full((1, 2), np.mean(self.seen[slot]) + self.rng[slot].uniform())
+PROTOCOL = EvaluationProtocol("made-up/v1", "made up", "adding numbers", "table2", "yes", {})
+CONTEXT = PolicyContext(Interface("made up", {**FIELDS, "pose": VectorSpec(4, "made up")}, ACTION), PROTOCOL)
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-class Forgetless(History):
-    def reset(self, slots, instructions, seeds):
-        for slot, seed in zip(slots, seeds, strict=True):
-            if slot not in self.seen:
-                super().reset([slot], instructions, [seed])
+def told(policy, context=CONTEXT, **options) -> dict[str, str]:
+    rules: dict[str, str] = {}
+    check_policy(policy, context, told=rules.__setitem__, **options)
+    return rules
 
 
-class SharedHistory(History):
-    def reset(self, slots, instructions, seeds):
-        super().reset(slots, instructions, seeds)
-        self.seen = defaultdict(lambda row=[]: row)  # one list for all
+@pytest.mark.parametrize("policy", SOUND, ids=lambda policy: policy.__name__)
+def test_a_sound_policy_passes(policy):
+    before = np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()  # noqa: NPY002 - looked at
+    rules = told(policy)
+    assert {"building", "spec", "form", "determinism", "slots", "reset", "instances", "arrays", "thread"} <= set(rules)
+    assert ("batch" in rules) == ("bits" in rules) == (policy is not mutants.Single)
+    assert before == (np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes())  # noqa: NPY002
 
 
-class Keeper(History):
-    def one(self, slot, total):
-        self.seen[slot].append(total)
-        return np.full((1, 2), np.mean(self.seen[slot]))
+@pytest.mark.parametrize(("policy", "rule"), FAULTY.items(), ids=[policy.__name__ for policy in FAULTY])
+def test_each_fault_is_named(policy, rule):
+    grad = torch.is_grad_enabled()
+    try:
+        with pytest.raises(CheckFailedError, match=f"^({rule})"):
+            check_policy(policy, CONTEXT)
+    finally:
+        torch.set_grad_enabled(grad)
 
 
-class Entropy(History):
-    def __init__(self, context):
-        super().__init__(context)
-        self.own = np.random.default_rng().uniform()
-
-    def one(self, slot, total):
-        return np.full((1, 2), self.own)
-
-
-def altered(change) -> type[Policy]:
-    """`History` with its answer changed by `change(answer, total)`."""
-
-    class Altered(History):
-        def act(self, slots, observations):
-            return change(super().act(slots, observations), observations["total"])
-
-    return Altered
-
-
-def spoil(answer, total):
-    total += 1
-    return answer
-
-
-def roll_dice(answer, total):
-    random.random()
-    return answer
-
-
-def roll_numpy_dice(answer, total):
-    np.random.uniform()  # noqa: NPY002 - the fault
-    return answer
-
-
-def fail(answer, total):
-    raise RuntimeError("weights on fire")
-
-
-def wander(answer, total):
-    return answer.astype(np.float32) if total[0, 0] > 0 else answer
+def test_where_and_what_differs_is_said():
+    with pytest.raises(CheckFailedError, match=r"step \d, action \d, entry \d is [-\d.]+ instead of [-\d.]+; "):
+        check_policy(mutants.KeepsHistory, CONTEXT)
 
 
 @pytest.mark.parametrize(
-    ("policy", "rule"),
+    ("factory", "rule"),
     [
-        (altered(lambda answer, total: answer[0]), "shape: act returned"),
-        (altered(lambda answer, total: answer.tolist()), "shape: act returned list"),
-        (altered(lambda answer, total: answer.astype(int)), "dtype: act returned int64"),
-        (altered(wander), "dtype: act changed it"),
-        (altered(lambda answer, total: answer * np.nan), "finite: "),
-        (altered(spoil), "observations: act changed 'total' in place"),
-        (altered(roll_dice), "global random state: .* random"),
-        (altered(roll_numpy_dice), "global random state: .* numpy.random"),
-        (altered(fail), "act: it failed .* weights on fire"),
-        (Forgetless, "reset: "),
-        (SharedHistory, "slots: "),
-        (Keeper, "observations: .* overwritten"),
-        (Entropy, "determinism: "),
-        (lambda context: History, "the factory built"),
-        (lambda context: History(context, chunk=2), "shape: "),
+        (lambda context: Sound, "building: the factory built"),
+        (lambda context: 1 / 0, "building: it failed: ZeroDivisionError"),
+        (type("Bare", (Sound,), {"__init__": lambda self, context: None}), "spec: the policy has none"),
     ],
 )
-def test_each_fault_is_named(policy, rule):
+def test_what_cannot_be_built_is_named(factory, rule):
     with pytest.raises(CheckFailedError, match=rule):
-        check_policy(policy, CONTEXT)
-
-
-def test_a_spec_that_cannot_be_pickled_is_named():
-    class Layout(str):
-        __slots__ = ()
-
-        def __reduce__(self):
-            raise TypeError("no way")
-
-    def build(context):
-        policy = History(context)
-        policy.spec = PolicySpec({"total": VectorSpec(1, Layout("sum so far"))}, ACTION)
-        return policy
-
-    with pytest.raises(CheckFailedError, match="spec: it cannot be pickled"):
-        check_policy(build, CONTEXT)
+        check_policy(factory, CONTEXT)
 
 
 def test_conventions_are_part_of_the_check():
     with pytest.raises(ConventionError, match="batch=0"):
-        check_policy(lambda context: History(context, batch=0), CONTEXT)
+        check_policy(lambda context: Sound(context, batch=0), CONTEXT)
 
 
-def test_a_policy_that_keeps_the_contract_passes():
-    check_policy(History, CONTEXT)
-    check_policy(lambda context: History(context, batch=4), CONTEXT)
+def test_what_is_drawn_while_libraries_are_imported_is_not_the_policys_fault():
+    imported: list[object] = []
+
+    def build(context):
+        if not imported:
+            imported.append(random.random())
+        return Sound(context)
+
+    check_policy(build, CONTEXT)
+
+
+def test_made_up_quaternions_are_rotations():
+    class Turned(Sound):
+        def __init__(self, context):
+            self.spec = PolicySpec({"turn": VectorSpec(4, "world: hand body quaternion xyzw")}, ACTION)
+
+        def reset(self, slots, instructions, seeds):
+            pass
+
+        def act(self, slots, observations):
+            assert np.linalg.norm(observations["turn"], axis=1) == pytest.approx(1)
+            return observations["turn"][:, None].astype(np.float32)
+
+    interface = Interface("made up", {"turn": VectorSpec(4, "world: hand body quaternion xyzw")}, ACTION)
+    check_policy(Turned, PolicyContext(interface, PROTOCOL))
 
 
 def test_a_privileged_policy_is_checked_as_far_as_it_can_be():
-    check_policy(lambda context: History(context, privileged=True), CONTEXT)
+    class Privileged(Sound):
+        def __init__(self, context):
+            super().__init__(context)
+            object.__setattr__(self.spec, "privileged", True)
+
+    rules = told(Privileged)
+    assert "privileged" in rules
+    assert "form" not in rules
 
 
-def test_rows_that_see_their_neighbours_are_refused_only_in_strict_mode():
-    class Leaky(History):
+def test_rounding_in_a_batch_is_refused_only_in_strict_mode():
+    class Rounding(Sound):
         def act(self, slots, observations):
-            return super().act(slots, observations) + observations["total"].sum()
+            found = super().act(slots, observations)
+            return found + np.float32(1e-5) * found.sum()
 
-    def build(context):
-        return Leaky(context, batch=3)
+    with pytest.raises(CheckFailedError, match="batch=4: a row's actions change with its neighbours"):
+        check_policy(Rounding, CONTEXT)
+    assert "bits" not in told(Rounding, strict=False)
+    assert "batch" in told(Matmul, strict=False)
 
-    with pytest.raises(CheckFailedError, match="batch=3: a row's actions change with its neighbours"):
-        check_policy(build, CONTEXT)
-    check_policy(build, CONTEXT, strict=False)
+
+def test_memory_of_a_unit_is_allowed_and_said():
+    assert "is that meant?" in told(ClearsAtUnitsOnly)["memory"]
+    assert "memory" not in told(Sound)
+
+
+def test_looking_ahead_must_not_change_anything():
+    assert "foresight" in told(mutants.Foresees)
+    with pytest.raises(CheckFailedError, match="foresight: foresee changes later actions"):
+        check_policy(mutants.ForeseesAndDraws, CONTEXT)
 
 
 @pytest.mark.usefixtures("tally")
@@ -181,13 +142,30 @@ def test_rows_that_see_their_neighbours_are_refused_only_in_strict_mode():
 def test_plugins_are_found_by_name_and_pass(name, options):
     from tally_plugins import ACTION, FIELDS
 
-    check_policy(name, PolicyContext(Interface("tally", FIELDS, ACTION), PROTOCOL, options=options))
+    rules = told(name, PolicyContext(Interface("tally", FIELDS, ACTION), PROTOCOL, options=options))
+    assert "options" in rules
 
 
-def test_the_example_passes():
-    path = Path(__file__).parents[2] / "examples" / "hello_policy" / "hello_policy.py"
-    spec = importlib.util.spec_from_file_location("hello_policy", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    interface = Interface("calvin", module.SPEC.observations, module.SPEC.action)
-    check_policy(module.HelloPolicy, PolicyContext(interface, PROTOCOL))
+@pytest.mark.usefixtures("tally")
+def test_a_plugin_that_takes_any_option_is_named(tmp_path):
+    from tally_plugins import ACTION, FIELDS
+
+    context = PolicyContext(Interface("tally", FIELDS, ACTION), PROTOCOL)
+    with pytest.raises(UsageError, match="weighted needs a checkpoint"):
+        check_policy("weighted", context)
+    (tmp_path / "light").write_text("1")
+    with pytest.raises(CheckFailedError, match="options: --policy-arg no_such_option=1"):
+        check_policy("weighted", PolicyContext(context.interface, PROTOCOL, tmp_path / "light"))
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "module", "policy"),
+    [("calvin", "hello_policy", "HelloPolicy"), ("libero", "hello_libero", "HelloLibero")],
+)
+def test_the_examples_pass(benchmark, module, policy):
+    spec = importlib.util.spec_from_file_location(module, EXAMPLES / module / f"{module}.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    played = load_benchmark(benchmark)
+    protocol = find_protocol(played, None)
+    check_policy(getattr(example, policy), PolicyContext(played.interface(protocol), protocol))

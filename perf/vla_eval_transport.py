@@ -2,8 +2,9 @@
 
     python perf/vla_eval_transport.py FRAME.npz raw|png CLIENTS UNITS STEPS
 
-For the Python of an environment with vla-eval; `step_overhead.py --vla-eval` calls it. It prints a JSON list, one
-number a unit of each client, after one unit for warming up. The server is a process of its own, and so is every client.
+For the Python of an environment with vla-eval; `step_overhead.py` and `remote_overhead.py` call it with `--vla-eval`.
+It prints a JSON list, one number a unit of each client, after one unit for warming up. The server is a process of its
+own, and so is every client.
 """
 
 from __future__ import annotations

@@ -10,21 +10,23 @@ from numpy.typing import NDArray
 from seer_bench import (
     ActionSpec,
     CheckpointError,
+    ConventionError,
     ImageSpec,
     Policy,
     PolicyContext,
-    PolicyError,
     PolicySpec,
     UsageError,
 )
 from seer_bench.contracts import Array
 
-from .client import DIM, OpenVlaClient
+from .client import DIM, OpenVlaClient, RefusalError
 from .image import SIZE, prepare
 from .options import OpenVlaOptions
 
 PROTOCOL = "libero-long/openvla-v1"
 """The protocol of OpenVLA's published numbers."""
+PICTURE = ImageSpec(256, 256, orientation="rot180")
+"""What the network was trained on, before it is prepared."""
 
 
 class OpenVlaPolicy(Policy):
@@ -38,7 +40,7 @@ class OpenVlaPolicy(Policy):
 
     def __init__(self, client: OpenVlaClient, *, unnorm_key: str, center_crop: bool) -> None:
         self.spec = PolicySpec(
-            observations={"rgb_agentview": ImageSpec(256, 256, orientation="rot180")},
+            observations={"rgb_agentview": PICTURE},
             action=ActionSpec(
                 kind="cartesian_rel",
                 dim=DIM,
@@ -62,8 +64,8 @@ class OpenVlaPolicy(Policy):
         """Actions (n, 1, 7), float64.
 
         Raises:
-            PolicyError: the server reports an error.
-            SimulationError: it cannot be reached.
+            InvalidActionError: the server's action is misshapen.
+            SimulationError: it cannot be reached, or reports an error.
         """
         actions = []
         for slot, picture in zip(slots, observations["rgb_agentview"], strict=True):
@@ -82,6 +84,7 @@ def make_policy(context: PolicyContext) -> Policy:
 
     Raises:
         CheckpointError: a checkpoint was given; the server has its own.
+        ConventionError: the protocol has other pictures.
         SimulationError: the server cannot be reached.
         UsageError: the benchmark or an option cannot be used, or the server knows no such statistics.
     """
@@ -95,8 +98,13 @@ def make_policy(context: PolicyContext) -> Policy:
             f"the policy 'openvla' does not play the benchmark '{context.interface.benchmark}'; it plays libero: "
             f"seer-bench run libero --protocol {PROTOCOL} --policy openvla"
         )
+    if context.interface.observations.get("rgb_agentview") != PICTURE:
+        raise ConventionError(
+            f"the policy 'openvla' needs pictures of 256 x 256 turned by 180 degrees, which {context.protocol.name} "
+            f"does not give: --protocol {PROTOCOL}"
+        )
     options = OpenVlaOptions.parse(context.options)
-    client = OpenVlaClient(options.url, timeout=options.timeout, patience=options.patience)
+    client = OpenVlaClient(options.url, timeout=options.timeout, wait=options.wait)
     suite = str(context.protocol.settings["suite"])
     keys = [suite, f"{suite}_no_noops"] if options.unnorm_key is None else [options.unnorm_key]
     return OpenVlaPolicy(client, unnorm_key=_known_key(client, keys), center_crop=options.center_crop)
@@ -105,11 +113,11 @@ def make_policy(context: PolicyContext) -> Policy:
 def _known_key(client: OpenVlaClient, keys: Sequence[str]) -> str:
     """The first of the keys under which the server answers."""
     black = np.zeros((SIZE, SIZE, 3), np.uint8)
-    why: PolicyError | None = None
+    why: RefusalError | None = None
     for key in keys:
         try:
             client.act(black, "wait", key)
-        except PolicyError as error:
+        except RefusalError as error:
             why = error
         else:
             return key

@@ -1,8 +1,7 @@
 """vla-eval's view of CALVIN and LIBERO: what its benchmarks send, and what they do with an action.
 
-Source: `vla_eval/benchmarks/{calvin,libero}/benchmark.py` of PyPI vla-eval 0.8.0. Two things are otherwise here. On
-CALVIN, vla-eval takes a picture through floats in [-1, 1] and cuts off fractions on the way back, which lowers some
-pixels by 1; here they are sent as rendered. And the sentence is the protocol's.
+Source: `vla_eval/benchmarks/{calvin,libero}/benchmark.py` of PyPI vla-eval 0.8.0. The sentence is the protocol's, and
+what a server is told of an episode leaves out the names of a chain's subtasks, which a policy here does not know.
 """
 
 from __future__ import annotations
@@ -13,14 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from seer_bench import ActionSpec, ImageSpec, InvalidActionError, Unit, VectorSpec
+from seer_bench import ActionSpec, EvaluationProtocol, ImageSpec, InvalidActionError, Unit, VectorSpec
 from seer_bench.contracts import Array
 from seer_bench.conventions import FieldSpec
 
 from .greeting import Greeting
+from .pictures import as_vla_eval_sends
 
 DIM = 7
 """Numbers of an action: translation, rotation, gripper."""
+LIBERO_PICTURE = ImageSpec(256, 256, orientation="rot180")
+"""Of each of LIBERO's cameras."""
 
 
 class Translator(Protocol):
@@ -58,6 +60,10 @@ class CalvinTranslator:
     the accumulated target, which is followed.
     """
 
+    benchmark = "vla_eval.benchmarks.calvin.benchmark:CALVINBenchmark"
+    """What vla-eval calls it in the greeting."""
+    flags = ("send_wrist_image", "send_state", "absolute_action")
+    """Its parameters that a server may choose, true or false."""
     action = ActionSpec(
         kind="cartesian_rel",
         dim=DIM,
@@ -71,9 +77,9 @@ class CalvinTranslator:
         False: {"position": "delta_xyz", "rotation": "euler_xyz", "gripper": "binary_close_negative"},
         True: {},  # what vla-eval declares is not what it does: its X-VLA server declares deltas
     }
-    """Formats of an action's components, with absolute actions and without."""
+    """What it takes an action's components for, with absolute actions (True) and without."""
 
-    def __init__(self, greeting: Greeting) -> None:
+    def __init__(self, greeting: Greeting, protocol: EvaluationProtocol) -> None:
         self._greeting = greeting
         fields: dict[str, FieldSpec] = {"rgb_static": ImageSpec(200, 200)}
         if greeting.wrist_image:
@@ -90,7 +96,7 @@ class CalvinTranslator:
 
     def task(self, unit: Unit, instruction: str) -> dict[str, Any]:
         """Name and number of the chain."""
-        return {"name": f"seq_{unit.index:04d}", "seq_idx": unit.index}
+        return {"name": f"seq_{unit.index:04d}", "seq_idx": unit.index, "episode_idx": 0}
 
     def begin(self, slot: int) -> None:
         """The simulator's target is the pose that is measured first."""
@@ -102,7 +108,7 @@ class CalvinTranslator:
 
     def observation(self, row: Mapping[str, Array]) -> dict[str, Any]:
         """Pictures and, if asked for, the state (8,): pose, gripper width in metres, last gripper command."""
-        images = {name: row[name] for name in self.observations if name.startswith("rgb_")}
+        images = {name: as_vla_eval_sends(row[name]) for name in self.observations if name.startswith("rgb_")}
         if not self._greeting.state:
             return {"images": images}
         return {"images": images, "states": np.append(row["robot_obs"][:7], row["robot_obs"][14]).astype(np.float32)}
@@ -120,7 +126,7 @@ class CalvinTranslator:
         else:
             pose = self._base.get(slot, measured) + flat[:6]
             gripper = 1.0 if flat[6] > 0 else -1.0
-        step = pose - target
+        step = pose.astype(np.float32) - target  # commanded in single precision there
         step[3:] = (step[3:] + np.pi) % (2 * np.pi) - np.pi
         self._base[slot], self._target[slot] = pose, target + step
         return np.append(step / self._scale, gripper)
@@ -129,6 +135,8 @@ class CalvinTranslator:
 class LiberoTranslator:
     """LIBERO: a trial is one episode, actions go to the simulator as they are."""
 
+    benchmark = "vla_eval.benchmarks.libero.benchmark:LIBEROBenchmark"
+    flags = ("send_wrist_image", "send_state", "absolute_action", "quat_no_antipodal")
     action = ActionSpec(
         kind="cartesian_rel",
         dim=DIM,
@@ -142,11 +150,11 @@ class LiberoTranslator:
         False: {"position": "delta_xyz", "rotation": "axis_angle", "gripper": "binary_close_positive"}
     }
 
-    def __init__(self, greeting: Greeting, suite: str) -> None:
-        self._greeting, self._suite = greeting, suite
-        fields: dict[str, FieldSpec] = {"rgb_agentview": ImageSpec(256, 256, orientation="rot180")}
+    def __init__(self, greeting: Greeting, protocol: EvaluationProtocol) -> None:
+        self._greeting, self._suite = greeting, str(protocol.settings["suite"])
+        fields: dict[str, FieldSpec] = {"rgb_agentview": LIBERO_PICTURE}
         if greeting.wrist_image:
-            fields["rgb_eye_in_hand"] = ImageSpec(256, 256, orientation="rot180")
+            fields["rgb_eye_in_hand"] = LIBERO_PICTURE
         if greeting.state:
             fields["eef_position"] = VectorSpec(3, "world: gripper site xyz[m]")
             fields["eef_quaternion"] = VectorSpec(4, "world: hand body quaternion xyzw")
@@ -159,8 +167,11 @@ class LiberoTranslator:
         self.observations: Mapping[str, FieldSpec] = fields
 
     def task(self, unit: Unit, instruction: str) -> dict[str, Any]:
-        """The task's sentence and its suite."""
-        return {"name": instruction, "suite": self._suite}
+        """The task's sentence, its suite, and the numbers of the task and of the trial."""
+        names = {"task": "task_id", "trial": "episode_idx"}
+        parts = (part.partition("=") for part in unit.slug.split(","))
+        numbers = {names[name]: int(number) for name, _, number in parts if name in names}
+        return {"name": instruction, "suite": self._suite, **numbers}
 
     def begin(self, slot: int) -> None:
         """Nothing is remembered."""

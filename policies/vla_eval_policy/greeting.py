@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from seer_bench import ConventionError
-
-_FLAGS = ("send_wrist_image", "send_state", "absolute_action", "quat_no_antipodal")
-"""Parameters that choose what is sent, and what an action means."""
-_PROTOCOL = ("seed", "env_seed", "ep_len", "max_steps", "num_steps_wait", "suite")
-"""Parameters of vla-eval's benchmarks that the protocol decides here; what a server asks is told and not done."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +24,19 @@ class Greeting:
     whole_turns: bool
     """The angle of an axis-angle state is 0 to 2 pi and not at most pi."""
     not_done: str
-    """Parameters that the server asks for and the protocol decides, e.g. "ep_len=720"; else empty."""
+    """What else the server asks for, e.g. "ep_len=720"; else empty. vla-eval would set its benchmark's step limits and
+    seeds so, which the protocol decides here, and drops what the benchmark does not know."""
 
     @classmethod
-    def read(cls, said: Mapping[str, Any], formats: Mapping[bool, Mapping[str, str]], *, check: bool) -> Greeting:
+    def read(
+        cls, said: Mapping[str, Any], flags: Collection[str], formats: Mapping[bool, Mapping[str, str]], *, check: bool
+    ) -> Greeting:
         """Check a server's greeting.
 
         Args:
             said: payload of the greeting.
-            formats: what vla-eval's benchmark takes, component -> format, with absolute actions (True) and without.
+            flags: parameters of vla-eval's benchmark that choose what is sent, and what an action means.
+            formats: what that benchmark takes, component -> format, with absolute actions (True) and without.
             check: refuse other formats.
 
         Raises:
@@ -46,13 +45,11 @@ class Greeting:
         asked = said.get("observation_params") or {}
         if not isinstance(asked, Mapping):
             raise ConventionError(f"the model server's observation_params are {asked!r}; expected a map.")
-        for name, value in asked.items():
-            if name not in _FLAGS + _PROTOCOL or (name in _FLAGS and not isinstance(value, bool)):
-                raise ConventionError(
-                    f"the model server asks for observations with {name}={value!r}, which this policy cannot give. "
-                    f"It understands: {', '.join(_FLAGS)} (true or false)."
-                )
-        absolute = bool(asked.get("absolute_action", False))
+        chosen = {name: asked.get(name, False) for name in flags}
+        for name, value in chosen.items():
+            if not isinstance(value, bool):
+                raise ConventionError(f"the model server asks for observations with {name}={value!r}; true or false?")
+        absolute = chosen["absolute_action"]
         if absolute not in formats:
             raise ConventionError("the model server answers with absolute poses, which this benchmark does not take.")
         if check:
@@ -60,11 +57,11 @@ class Greeting:
         return cls(
             server=str(said.get("model_server", "unknown")),
             version=str(said.get("harness_version", "unknown")),
-            wrist_image=bool(asked.get("send_wrist_image", False)),
-            state=bool(asked.get("send_state", False)),
+            wrist_image=chosen["send_wrist_image"],
+            state=chosen["send_state"],
             absolute_action=absolute,
-            whole_turns=bool(asked.get("quat_no_antipodal", False)),
-            not_done=", ".join(f"{name}={asked[name]}" for name in sorted(asked) if name in _PROTOCOL),
+            whole_turns=chosen.get("quat_no_antipodal", False),
+            not_done=", ".join(f"{name}={asked[name]}" for name in sorted(asked, key=str) if name not in flags),
         )
 
 

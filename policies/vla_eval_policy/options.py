@@ -1,13 +1,14 @@
-"""What `--policy-arg` may say to the policy `vla_eval`."""
+"""What `--policy-arg` and the environment say to the policy `vla_eval`."""
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from urllib.parse import urlsplit
 
-from seer_bench import UnknownNameError, UsageError
+from seer_bench import PolicyArgs, UsageError
+
+URL_VARIABLE = "SEER_BENCH_VLA_EVAL_URL"
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,12 @@ class VlaEvalOptions:
     """`--policy-arg key=value`; the fields are the keys."""
 
     url: str
-    """Of the model server, e.g. "ws://127.0.0.1:8000"."""
-    timeout: float = 60.0
-    """Seconds to wait for an action."""
-    patience: float = 10.0
-    """Seconds to go on trying to connect."""
+    """Of the model server, e.g. "ws://127.0.0.1:8000". In the environment it is no part of the run's identity, so that
+    the server may move."""
+    timeout: float = 300.0
+    """Seconds to wait for an action; the first may include compiling."""
+    wait: float = 30.0
+    """Seconds for which connecting is tried."""
     batch: int = 1
     """Slots that are asked at once, so that a server with max_batch_size computes them together."""
     specs: str = "check"
@@ -27,64 +29,26 @@ class VlaEvalOptions:
     vla-eval itself does."""
 
     @classmethod
-    def parse(cls, given: Mapping[str, str]) -> VlaEvalOptions:
-        """Read what the command line gives.
+    def parse(cls, given: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> VlaEvalOptions:
+        """Read what the command line and the environment give.
 
         Raises:
             UnknownNameError: there is no such option.
             UsageError: the address is missing, or a value cannot be.
         """
-        known = [field.name for field in fields(cls)]
-        for key in given:
-            if key not in known:
-                raise UnknownNameError(
-                    "option of the policy 'vla_eval'", key, known, "Give it as --policy-arg key=value."
-                )
-        if "url" not in given:
+        if "url" not in given and environment.get(URL_VARIABLE):
+            given = {**given, "url": environment[URL_VARIABLE]}
+        args = PolicyArgs("vla_eval", given, [field.name for field in fields(cls)])
+        url = args.address("url", None, "ws", "wss")
+        if url is None:
             raise UsageError(
-                "the policy 'vla_eval' needs the address of a model server: --policy-arg url=ws://127.0.0.1:8000"
+                "the policy 'vla_eval' needs the address of a model server: --policy-arg url=ws://HOST:PORT, or the "
+                f"variable {URL_VARIABLE}. Start one from PyPI's vla-eval, e.g. with: vla-eval serve --config FILE"
             )
         return cls(
-            url=_address(given["url"]),
-            timeout=_seconds("timeout", given.get("timeout", "60")),
-            patience=_seconds("patience", given.get("patience", "10")),
-            batch=_count("batch", given.get("batch", "1")),
-            specs=_one_of("specs", given.get("specs", "check"), "check", "ignore"),
+            url=url,
+            timeout=args.number("timeout", cls.timeout, "seconds"),
+            wait=args.number("wait", cls.wait, "seconds"),
+            batch=args.whole("batch", cls.batch),
+            specs=args.choice("specs", cls.specs, ("check", "ignore")),
         )
-
-
-def _address(text: str) -> str:
-    """A websocket address."""
-    try:
-        parts = urlsplit(text)
-        complete = parts.scheme in ("ws", "wss") and parts.hostname and (parts.port or True)
-    except ValueError:  # a port that is no number
-        complete = False
-    if not complete:
-        raise UsageError(f"--policy-arg url={text}: give ws://HOST:PORT or wss://HOST:PORT.")
-    return text
-
-
-def _seconds(key: str, text: str) -> float:
-    """A time above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise UsageError(f"--policy-arg {key}={text}: give a number of seconds above 0.")
-    return value
-
-
-def _count(key: str, text: str) -> int:
-    """A number of at least 1."""
-    if not (text.isascii() and text.isdecimal() and int(text) >= 1):
-        raise UsageError(f"--policy-arg {key}={text}: give a whole number of at least 1.")
-    return int(text)
-
-
-def _one_of(key: str, text: str, *choices: str) -> str:
-    """One of a few words."""
-    if text not in choices:
-        raise UsageError(f"--policy-arg {key}={text}: choose {' or '.join(choices)}.")
-    return text

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from seer_bench import CheckpointError, InvalidActionError, Policy, PolicyContext, PolicySpec, Unit, UsageError
+from seer_bench import (
+    CheckpointError,
+    ConventionError,
+    InvalidActionError,
+    Policy,
+    PolicyContext,
+    PolicySpec,
+    SimulationError,
+    Unit,
+    UsageError,
+)
 from seer_bench.contracts import Array
 
-from .benchmarks import CalvinTranslator, LiberoTranslator, Translator
+from .benchmarks import LIBERO_PICTURE, CalvinTranslator, LiberoTranslator, Translator
 from .greeting import Greeting
 from .options import VlaEvalOptions
 from .session import Session
+
+_TRANSLATORS: Mapping[str, type[CalvinTranslator] | type[LiberoTranslator]] = {
+    "calvin": CalvinTranslator,
+    "libero": LiberoTranslator,
+}
 
 
 class VlaEvalPolicy(Policy):
@@ -27,6 +43,7 @@ class VlaEvalPolicy(Policy):
         settings: what else shapes the actions, for the run's identity.
         method: what tables call it.
         batch: slots of one call; all are sent before the first answer is awaited.
+        notes: lines that a run shows before it begins.
     """
 
     def __init__(
@@ -37,6 +54,7 @@ class VlaEvalPolicy(Policy):
         settings: Mapping[str, str],
         method: str,
         batch: int = 1,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.spec = PolicySpec(
             observations=translator.observations,
@@ -44,6 +62,7 @@ class VlaEvalPolicy(Policy):
             batch=batch,
             settings=dict(settings),
             arm={"method": method},
+            notes=notes,
         )
         self._translator, self._connect = translator, connect
         self._sessions: dict[int, Session] = {}
@@ -76,20 +95,15 @@ class VlaEvalPolicy(Policy):
         """Actions (n, 1, 7), float64.
 
         Raises:
-            PolicyError: the server's model failed.
-            SimulationError: the server was lost or did not answer.
+            InvalidActionError: what the server answered is no action, or not finite.
+            SimulationError: the server was lost, did not answer, or reported an error.
         """
         rows = [{name: values[i] for name, values in observations.items()} for i in range(len(slots))]
-        sent = [self._sessions[slot].ask(self._message(slot, row)) for slot, row in zip(slots, rows, strict=True)]
-        answers = [self._sessions[slot].answer(number) for slot, number in zip(slots, sent, strict=True)]
-        actions = []
-        for slot, row, answer in zip(slots, rows, answers, strict=True):
-            given = answer.get("actions", answer.get("action"))
-            if not isinstance(given, np.ndarray | list) or (array := np.asarray(given)).dtype.kind not in "fiu":
-                raise InvalidActionError(
-                    f"the model server answered without numbers under 'actions': {sorted(answer)}."
-                )
-            actions.append(self._translator.translate(slot, array, row))
+        answers = self._ask(slots, [self._message(slot, row) for slot, row in zip(slots, rows, strict=True)])
+        actions = [
+            self._translator.translate(slot, _numbers(answer), row)
+            for slot, row, answer in zip(slots, rows, answers, strict=True)
+        ]
         return np.stack(actions)[:, None]
 
     def close(self) -> None:
@@ -97,6 +111,17 @@ class VlaEvalPolicy(Policy):
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()
+
+    def _ask(self, slots: Sequence[int], messages: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+        """The answers to a message each; raises SimulationError."""
+        sessions = [self._sessions[slot] for slot in slots]
+        try:
+            sent = [session.ask(message) for session, message in zip(sessions, messages, strict=True)]
+            return [session.answer(number) for session, number in zip(sessions, sent, strict=True)]
+        except SimulationError:
+            for session in sessions:
+                session.close()  # an answer left unread would be taken for the next one's
+            raise
 
     def _message(self, slot: int, row: Mapping[str, Array]) -> dict[str, object]:
         """An observation with its sentence."""
@@ -107,13 +132,28 @@ class VlaEvalPolicy(Policy):
         return message
 
 
+def _numbers(answer: Mapping[str, object]) -> Array:
+    """The numbers of an answer, wherever vla-eval looks for them; raises InvalidActionError."""
+    given = answer.get("actions", answer.get("action"))
+    try:
+        numbers = np.array(given if isinstance(given, np.ndarray | list) else None)
+    except ValueError:  # lists of different lengths
+        numbers = np.array(None)
+    if numbers.dtype.kind not in "fiu":
+        held = ", ".join(map(str, answer)) or "nothing"
+        raise InvalidActionError(f"the model server's answer holds no numbers 'actions'; it holds: {held[:500]}.")
+    if not np.isfinite(numbers).all():
+        raise InvalidActionError(f"the model server's actions {numbers.shape} are not finite.")
+    return numbers
+
+
 def make_policy(context: PolicyContext) -> Policy:
     """Ask the server what it wants, and build the policy that gives it.
 
     Raises:
         CheckpointError: a checkpoint was given; the server has its own.
-        ConventionError: the server wants or answers what the benchmark does not give or take.
-        SimulationError: the server cannot be reached.
+        ConventionError: the server or vla-eval wants or answers what the benchmark does not give or take.
+        SimulationError: no such server can be reached.
         UsageError: the benchmark or an option cannot be used.
     """
     benchmark = context.interface.benchmark
@@ -122,25 +162,23 @@ def make_policy(context: PolicyContext) -> Policy:
             f"the policy 'vla_eval' takes no checkpoint, but --ckpt is {context.checkpoint}. Leave --ckpt out; the "
             "model server loads its own."
         )
-    if benchmark not in ("calvin", "libero"):
-        raise UsageError(f"the policy 'vla_eval' does not play the benchmark '{benchmark}'; it plays: calvin, libero.")
-    options = VlaEvalOptions.parse(context.options)
-
-    def session() -> Session:
-        return Session(options.url, benchmark, timeout=options.timeout, patience=options.patience)
-
+    if benchmark not in _TRANSLATORS:
+        raise UsageError(
+            f"the policy 'vla_eval' does not play the benchmark '{benchmark}'; it plays: {', '.join(_TRANSLATORS)}."
+        )
+    if benchmark == "libero" and context.interface.observations["rgb_agentview"] != LIBERO_PICTURE:
+        raise ConventionError(
+            f"vla-eval sends pictures of 256 x 256 turned by 180 degrees, which {context.protocol.name} does not give: "
+            "--protocol libero-long/openvla-v1"
+        )
+    options, kind = VlaEvalOptions.parse(context.options), _TRANSLATORS[benchmark]
+    session = partial(Session, options.url, kind.benchmark, timeout=options.timeout, wait=options.wait)
     first = session()
     try:
         said = first.greet()
     finally:
         first.close()
-    formats = CalvinTranslator.formats if benchmark == "calvin" else LiberoTranslator.formats
-    greeting = Greeting.read(said, formats, check=options.specs == "check")
-    translator: Translator
-    if benchmark == "calvin":
-        translator = CalvinTranslator(greeting)
-    else:
-        translator = LiberoTranslator(greeting, str(context.protocol.settings["suite"]))
+    greeting = Greeting.read(said, kind.flags, kind.formats, check=options.specs == "check")
     settings = {
         "server": greeting.server,
         "vla_eval": greeting.version,
@@ -148,4 +186,12 @@ def make_policy(context: PolicyContext) -> Policy:
         "state": "axis-angle to 2 pi" if greeting.whole_turns else "as vla-eval's",
         "not_done": greeting.not_done or "nothing",
     }
-    return VlaEvalPolicy(translator, session, settings=settings, method=greeting.server, batch=options.batch)
+    note = f"the model server asks for {greeting.not_done}, which the protocol decides; it is not done"
+    return VlaEvalPolicy(
+        kind(greeting, context.protocol),
+        partial(session, server=said),
+        settings=settings,
+        method=greeting.server,
+        batch=options.batch,
+        notes=(note,) if greeting.not_done else (),
+    )

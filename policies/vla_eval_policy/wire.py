@@ -15,12 +15,14 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from seer_bench import SimulationError
+
 PROTOCOL_VERSION = 1
 _NUMERIC = "biuf"
 
 
-class WireError(ValueError):
-    """Bytes that are no message of the protocol."""
+class WireError(SimulationError):
+    """A frame that is no message of the protocol: damaged, or of another program."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,18 @@ def pack(message: Message) -> bytes:
 def unpack(data: object) -> Message:
     """Read a message; raises WireError for anything else."""
     if not isinstance(data, bytes):
-        raise WireError("a text frame instead of a binary one")
+        raise WireError("the server sent a text frame instead of a binary one.")
     try:
         tree = msgpack.unpackb(data, object_hook=_unpack_array)
     except Exception as error:  # msgpack raises many kinds for damaged bytes
-        raise WireError(f"{len(data)} bytes that are not msgpack ({type(error).__name__}: {error})") from error
+        how = f"{type(error).__name__}: {error}"
+        raise WireError(f"the server sent {len(data)} bytes that are no MessagePack ({how}).") from error
     if not isinstance(tree, dict):
-        raise WireError(f"{type(tree).__name__} instead of a map")
+        raise WireError(f"the server sent {type(tree).__name__} instead of a map.")
     kind, payload, seq = tree.get("type"), tree.get("payload"), tree.get("seq")
     if not (isinstance(kind, str) and isinstance(payload, dict) and isinstance(seq, int)):
-        raise WireError(f"a map without type, payload and seq; it has: {', '.join(map(str, tree)) or 'nothing'}")
+        held = ", ".join(map(str, tree)) or "nothing"
+        raise WireError(f"the server sent a map without type, payload and seq; it holds: {held[:500]}.")
     return Message(kind, payload, seq)
 
 

@@ -17,14 +17,14 @@ import numpy as np
 
 
 class StandIn(ThreadingHTTPServer):
-    """What it was asked is kept in `requests`; `answers` may hold replies to give instead of the model's."""
+    """What it was asked is kept in `requests`; `answers` may hold replies to give instead, None hangs up."""
 
     norm_stats = ("libero_10_no_noops",)
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[dict] = []
-        self.answers: list[bytes] = []
+        self.answers: list[tuple[bytes, int] | None] = []
 
     @property
     def url(self) -> str:
@@ -50,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(b'{"detail":"Not Found"}', 404)
             return
         if self.server.answers:
-            self.reply(self.server.answers.pop(0))
+            if answer := self.server.answers.pop(0):
+                self.reply(*answer)
             return
         try:
             payload = json.loads(text, object_hook=_array)

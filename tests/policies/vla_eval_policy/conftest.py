@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +13,7 @@ import pytest
 from calvin_benchmark.benchmark import CalvinBenchmark
 from libero_benchmark.benchmark import LiberoBenchmark
 from seer_bench import PolicyContext
-
-PYTHON = os.environ.get("SEER_BENCH_VLA_EVAL_PYTHON")
-"""Python of an environment with `pip install vla-eval`."""
+from tests.fakes.programs import await_answer, free_port
 
 Start = Callable[..., str]
 
@@ -29,43 +24,38 @@ def context(url: str, protocol: str = "calvin-embedded/v1", **options: str) -> P
     return PolicyContext(benchmark.interface(chosen), chosen, options={"url": url, **options})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def vla_eval_python() -> str:
+    """Python of an environment with vla-eval; the test fails where none is named."""
+    if python := os.environ.get("SEER_BENCH_VLA_EVAL_PYTHON"):
+        return python
+    pytest.fail(
+        "name the Python of an environment with `pip install vla-eval`: "
+        "SEER_BENCH_VLA_EVAL_PYTHON=.../bin/python pytest -m vla_eval"
+    )
+
+
+def launch(port: int, params=None, actions=None, chunk=None, batch=1, dies_at=None) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it listens."""
+    told = {"params": params or {}, "actions": actions or {}, "chunk": chunk, "batch": batch, "dies_at": dies_at}
+    command = [vla_eval_python(), str(Path(__file__).with_name("vla_eval_server.py")), str(port), json.dumps(told)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    await_answer(f"http://127.0.0.1:{port}/health", process)
+    return process
 
 
 @pytest.fixture(scope="session")
 def start() -> Iterator[Start]:
     """Starts a server, once for each set of arguments; its address."""
-    if PYTHON is None:
-        pytest.skip("SEER_BENCH_VLA_EVAL_PYTHON names no Python of an environment with vla-eval")
     running: dict[str, tuple[str, subprocess.Popen[bytes]]] = {}
 
-    def start(params=None, actions=None, chunk=None, batch=1) -> str:
-        told = json.dumps({"params": params or {}, "actions": actions or {}, "chunk": chunk, "batch": batch})
-        if told not in running:
+    def start(*args: object, **told: object) -> str:
+        key = repr((args, told))
+        if key not in running:
             port = free_port()
-            command = [PYTHON, str(Path(__file__).with_name("vla_eval_server.py")), str(port), told]
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            running[told] = (f"ws://127.0.0.1:{port}", process)
-            _await(f"http://127.0.0.1:{port}/health", process)
-        return running[told][0]
+            running[key] = (f"ws://127.0.0.1:{port}", launch(port, *args, **told))
+        return running[key][0]
 
     yield start
     for _, process in running.values():
         process.kill()
         process.wait()
-
-
-def _await(health: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            urllib.request.urlopen(health, timeout=1).close()  # noqa: S310 - our own address
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("the server of vla-eval did not start")

@@ -7,14 +7,24 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from calvin_benchmark.benchmark import CalvinBenchmark
-from seer_bench import InvalidActionError
+from libero_benchmark.benchmark import LiberoBenchmark
+from seer_bench import InvalidActionError, Unit
 from vla_eval_policy.benchmarks import CalvinTranslator, LiberoTranslator
 from vla_eval_policy.greeting import Greeting
+from vla_eval_policy.pictures import as_vla_eval_sends
 
 
 def greeting(**changes: object) -> Greeting:
     plain = {"wrist_image": False, "state": False, "absolute_action": False, "whole_turns": False, "not_done": ""}
     return Greeting("Fake", "0.8.0", **{**plain, **changes})
+
+
+def calvin(**changes: object) -> CalvinTranslator:
+    return CalvinTranslator(greeting(**changes), CalvinBenchmark().protocols()["calvin-embedded/v1"])
+
+
+def libero(**changes: object) -> LiberoTranslator:
+    return LiberoTranslator(greeting(**changes), LiberoBenchmark().protocols()["libero-long/openvla-v1"])
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
@@ -33,7 +43,7 @@ def env():
 
 
 def test_deltas_command_the_poses_that_vla_eval_commands(env):
-    translator, rng = CalvinTranslator(greeting()), np.random.default_rng(0)
+    translator, rng = calvin(), np.random.default_rng(0)
     translator.begin(0)
     for _ in range(2):  # subtasks
         translator.restart(0)
@@ -46,12 +56,12 @@ def test_deltas_command_the_poses_that_vla_eval_commands(env):
             assert action[6] == (1.0 if asked[6] > 0 else -1.0)
             env.advance(action)
             state = env.state()
-            np.testing.assert_allclose(state.target_position, pose[:3], atol=1e-9)
-            assert angle(state.target_euler, pose[3:]) < 1e-7
+            np.testing.assert_array_equal(state.target_position.astype(np.float32), pose[:3].astype(np.float32))
+            assert angle(state.target_euler, pose[3:]) < 5e-7
 
 
 def test_absolute_poses_are_commanded(env):
-    translator = CalvinTranslator(greeting(absolute_action=True))
+    translator = calvin(absolute_action=True)
     translator.begin(0)
     translator.restart(0)
     start = env.observe(["robot_obs"])["robot_obs"][:6].copy()
@@ -61,14 +71,14 @@ def test_absolute_poses_are_commanded(env):
         action = translator.translate(0, np.concatenate([position, turn, [1.0]]), env.observe(["robot_obs"]))
         assert action[6] == -1.0  # a positive gripper closes
         env.advance(action)
-        np.testing.assert_allclose(env.state().target_position, position, atol=1e-9)
-        assert angle(env.state().target_euler, start[3:] + 0.02 * step) < 1e-7
+        np.testing.assert_array_equal(env.state().target_position.astype(np.float32), position.astype(np.float32))
+        assert angle(env.state().target_euler, start[3:] + 0.02 * step) < 5e-7
 
 
 def test_of_a_chunk_calvin_takes_the_first():
     row = {"robot_obs": np.zeros(15)}
     chunk = np.arange(14.0).reshape(2, 7) / 100
-    translators = [CalvinTranslator(greeting()) for _ in range(2)]
+    translators = [calvin() for _ in range(2)]
     first, whole = (t.translate(0, actions, row) for t, actions in zip(translators, (chunk[0], chunk), strict=True))
     np.testing.assert_array_equal(first, whole)
     with pytest.raises(InvalidActionError, match="7 are needed"):
@@ -77,12 +87,12 @@ def test_of_a_chunk_calvin_takes_the_first():
 
 @pytest.mark.parametrize(("said", "meant"), [(-0.1, -1.0), (0.0, 1.0), (0.4, 1.0)])
 def test_liberos_gripper_closes_unless_it_opens(said, meant):
-    action = LiberoTranslator(greeting(), "libero_10").translate(0, np.array([0.1] * 6 + [said]), {})
+    action = libero().translate(0, np.array([0.1] * 6 + [said]), {})
     np.testing.assert_array_equal(action, [0.1] * 6 + [meant])
 
 
 def test_whole_turns_are_sent_as_robosuite_counts_them():
-    translator = LiberoTranslator(greeting(state=True, whole_turns=True), "libero_10")
+    translator = libero(state=True, whole_turns=True)
     assert set(translator.observations) == {"rgb_agentview", "eef_position", "eef_axis_angle", "gripper_qpos"}
     row = {
         "rgb_agentview": np.zeros((256, 256, 3), np.uint8),
@@ -91,3 +101,21 @@ def test_whole_turns_are_sent_as_robosuite_counts_them():
         "gripper_qpos": np.array([0.04, -0.04]),
     }
     np.testing.assert_allclose(translator.observation(row)["states"], [1, 2, 3, 0, 0, 5, 0.04, -0.04])
+
+
+def test_a_trial_is_named_as_vla_eval_names_it():
+    told = libero().task(Unit("libero-long/openvla-v1:task=3,trial=07", 157), "put it there")
+    assert told == {"name": "put it there", "suite": "libero_10", "task_id": 3, "episode_idx": 7}
+
+
+def test_pictures_of_both_cameras_are_sent_in_one_size():
+    values = np.arange(256, dtype=np.uint8)
+    lowered = values - ((values >= 1) & (values < 64))
+    wide = np.broadcast_to(np.resize(values, 200)[:, None, None], (200, 200, 3))
+    np.testing.assert_array_equal(as_vla_eval_sends(wide), np.broadcast_to(lowered[:200, None, None], (200, 200, 3)))
+    small = np.zeros((84, 84, 3), np.uint8)
+    small[42:] = 200
+    sent = as_vla_eval_sends(small)
+    np.testing.assert_array_equal(sent[:99], 0)
+    np.testing.assert_array_equal(sent[98:102, 0, 0], [0, 57, 142, 200])  # 58 is lowered
+    np.testing.assert_array_equal(sent[101:], 200)

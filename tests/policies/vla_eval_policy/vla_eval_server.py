@@ -1,14 +1,17 @@
 """A model server of the vla-eval package, for the Python of an environment that has it.
 
-    python vla_eval_server.py PORT '{"params": {...}, "actions": {...}, "chunk": N or null, "batch": N}'
+    python vla_eval_server.py PORT '{"params": {...}, "actions": {...}, "chunk": N or null, "batch": N, "dies_at": N}'
 
 Its model is arithmetic: an action holds the mean of the pictures, the sum of the state, the number of observations of
-the episode, the length of the sentence, whether a subtask just began, and the seconds it took to say so.
+the episode, the length of the sentence, whether a subtask just began, and the number of pictures. It kills itself when
+it is asked for the `dies_at`-th time.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 
 import numpy as np
@@ -18,14 +21,19 @@ from vla_eval.specs import DimSpec
 
 
 class Arithmetic(PredictModelServer):
-    def __init__(self, params: dict, actions: dict, chunk: int | None, batch: int) -> None:
+    def __init__(self, params: dict, actions: dict, chunk: int | None, batch: int, dies_at: int | None) -> None:
         super().__init__(chunk_size=chunk, max_batch_size=batch, max_wait_time=0.05)
         self.params, self.actions = params, actions
+        self.left = dies_at
 
     def predict_batch(self, obs_batch: list, ctx_batch: list) -> list:
         return [self.one(obs, ctx) for obs, ctx in zip(obs_batch, ctx_batch, strict=True)]
 
     def one(self, obs: dict, ctx: object) -> dict:
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
         if obs["task_description"] == "fail":
             raise RuntimeError("out of memory")
         row = [

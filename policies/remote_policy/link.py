@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from seer_bench import SimulationError, UsageError
 from seer_bench.serving.codec import unpack
+from seer_bench.serving.connection import Connection, ConnectionLostError, NoAnswerError, RefusedError
 from seer_bench.serving.metadata import PlainServer, ServedPolicy, read_metadata
 
-from .connection import Connection, ConnectionLostError, NoAnswerError, RefusedError
 from .options import RemoteOptions
 
 _MAX_BYTES = 64 << 20

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from seer_bench import UsageError
+from seer_bench import PolicyArgs, UsageError
 
 URL_VARIABLE = "SEER_BENCH_REMOTE_URL"
 TOKEN_VARIABLE = "SEER_BENCH_REMOTE_TOKEN"  # noqa: S105 - its name, not the token
+PRESETS: Mapping[str, Mapping[str, str]] = {
+    "openpi-libero": {
+        "keys": "observation/image:rgb_agentview,observation/wrist_image:rgb_eye_in_hand,"
+        "observation/state:eef_position+eef_axis_angle+gripper_qpos",
+        "resize": "224",
+        "chunk": "5",
+    },
+}
+"""Options that belong together; "openpi-libero" as `examples/libero/main.py` of openpi has them."""
 
 
 @dataclass(frozen=True)
@@ -27,37 +34,38 @@ class RemoteOptions:
     wait: float = 30.0
     """Seconds for which connecting, at first and again, is tried."""
     chunk: int | None = None
-    """Actions of an answer that are executed; plain servers only."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """The server's name of a field -> the benchmark's; plain servers only."""
+    """Actions of an answer that are executed; plain servers only, as all that follow."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The server's name of a field -> the benchmark's; several vectors are sent as one."""
     resize: int | None = None
-    """Side of the square that pictures are fitted into, as openpi's examples do; plain servers only."""
+    """Side of the square that RGB pictures are fitted into, as openpi's examples do."""
     name: str | None = None
-    """What tables call the method; plain servers only."""
+    """What tables call the method."""
 
     @classmethod
     def parse(cls, options: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> RemoteOptions:
         """Read the options; raises UsageError naming one that cannot be used."""
-        known = ("url", "timeout", "wait", "chunk", "keys", "resize", "name")
-        for key in options:
-            if key not in known:
-                raise UsageError(f"the policy 'remote' has no option '{key}'; it has: {', '.join(known)}.")
-        url = options.get("url") or environment.get(URL_VARIABLE)
+        known = ("url", "timeout", "wait", "preset", "chunk", "keys", "resize", "name")
+        args = PolicyArgs("remote", options, known)
+        if "preset" in args:
+            preset = PRESETS[args.choice("preset", "", PRESETS)]
+            args = PolicyArgs("remote", {**preset, **options}, known)
+        url = args.text("url", None) or environment.get(URL_VARIABLE)
         if not url:
             raise UsageError(
                 "the policy 'remote' needs the server's address: --policy-arg url=ws://HOST:PORT, or the variable "
-                f"{URL_VARIABLE}."
+                f"{URL_VARIABLE}. Start a server with: seer-bench serve"
             )
-        read: dict[str, Any] = {"url": url if "://" in url else f"ws://{url}"}
-        for key in ("timeout", "wait"):
-            if key in options:
-                read[key] = _seconds(key, options[key])
-        for key in ("chunk", "resize"):
-            if key in options:
-                read[key] = _whole(key, options[key])
-        if "keys" in options:
-            read["keys"] = _pairs(options["keys"])
-        return cls(**read, token=environment.get(TOKEN_VARIABLE) or None, name=options.get("name"))
+        return cls(
+            url=url if "://" in url else f"ws://{url}",
+            token=environment.get(TOKEN_VARIABLE) or None,
+            timeout=args.number("timeout", cls.timeout, "seconds"),
+            wait=args.number("wait", cls.wait, "seconds"),
+            chunk=args.whole("chunk", None),
+            keys=_pairs(args.text("keys", "")),
+            resize=args.whole("resize", None),
+            name=args.text("name", None),
+        )
 
     def plain_only(self) -> list[str]:
         """Names of the options given that only mean something for servers other than ours."""
@@ -65,33 +73,16 @@ class RemoteOptions:
         return [key for key, value in given.items() if value]
 
 
-def _seconds(key: str, text: str) -> float:
-    """A positive number of seconds."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise UsageError(f"--policy-arg {key}={text}: write a number of seconds above 0.")
-    return value
-
-
-def _whole(key: str, text: str) -> int:
-    """A whole number from 1."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise UsageError(f"--policy-arg {key}={text}: write a whole number from 1.")
-    return int(text)
-
-
-def _pairs(text: str) -> dict[str, str]:
-    """Names from "theirs:ours,theirs:ours"."""
-    pairs: dict[str, str] = {}
-    for part in text.split(","):
-        theirs, colon, ours = part.strip().rpartition(":")
-        if not (theirs and colon and ours) or theirs in pairs:
+def _pairs(text: str) -> dict[str, tuple[str, ...]]:
+    """Names from "theirs:ours,theirs:ours+ours"."""
+    pairs: dict[str, tuple[str, ...]] = {}
+    for part in text.split(",") if text else ():
+        theirs, _, ours = part.strip().rpartition(":")
+        names = tuple(ours.split("+"))
+        if not theirs or theirs in pairs or not all(names):
             raise UsageError(
                 f"--policy-arg keys={text}: '{part}' is no pair, or is there twice; write the server's name and the "
                 "benchmark's, e.g. keys=observation/image:rgb_static,observation/state:robot_obs"
             )
-        pairs[theirs] = ours
+        pairs[theirs] = names
     return pairs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from seer_bench.cli.options import Checkpoint, Device, PolicyArg, Protocol, Thre
 from seer_bench.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from seer_bench.contracts import Policy
+    from seer_bench.contracts import Policy, PolicyContext
     from seer_bench.serving.metadata import ServedPolicy
 
 
@@ -45,74 +45,72 @@ def serve(
     token = _token(token_file)
     if not 0 <= port <= 65535:
         raise UsageError(f"--port {port}: ports are 0 to 65535.")
-    if max_megabytes < 1:
-        raise UsageError(f"--max-megabytes {max_megabytes}: it must be at least 1.")
+    for option, count in {"--max-megabytes": max_megabytes, "--threads": threads}.items():
+        if count < 1:
+            raise UsageError(f"{option} {count}: it must be at least 1.")
     if token is None and not open_to_all and not _is_loopback(host):
         raise UsageError(
             f"--host {host}: whoever reaches it could use the policy. Give --token-file FILE, or --open-to-all in a "
             "network where everybody may."
         )
     try:
-        from seer_bench.serving.server import MEGABYTE, PolicyServer
+        from seer_bench.serving.server import MEGABYTE, PolicyServer, listen
     except ModuleNotFoundError as error:
         if error.name != "websockets":
             raise
         raise MissingExtraError("the command 'serve'", "websockets", "remote") from error
+    from seer_bench.contracts import PolicyContext
+    from seer_bench.engine.checkpoints import local_checkpoint
+    from seer_bench.registry import find_protocol, load_benchmark
     from seer_bench.serving.host import PolicyHost
     from seer_bench.serving.metadata import metadata_of
-
-    console = stdout()
-    with console.status("loading the policy"):
-        built, served = _load(policy, ckpt, benchmark, protocol, device, threads, policy_arg)
-    try:
-        server = PolicyServer(
-            PolicyHost(built, threads=threads), metadata_of(served), token=token, max_bytes=max_megabytes * MEGABYTE
-        )
-    except BaseException:
-        built.close()
-        raise
-
-    def ready(number: int) -> None:
-        where = f"[{host}]" if ":" in host else host
-        console.print(
-            f"serving {policy} for {served.protocol} at ws://{where}:{number} "
-            f"({'token asked for' if token else 'no token'}, batch {served.spec.batch}, chunk {served.spec.chunk})",
-            markup=False,
-            soft_wrap=True,
-        )
-
-    try:
-        asyncio.run(server.run(host, port, ready))
-    except OSError as error:
-        raise UsageError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}.") from error
-
-
-def _load(
-    policy: str,
-    ckpt: Path | None,
-    benchmark: str,
-    protocol: str | None,
-    device: str,
-    threads: int,
-    policy_arg: list[str] | None,
-) -> tuple[Policy, ServedPolicy]:
-    """The policy, and what clients are told of it."""
-    import uuid
-
-    from seer_bench.contracts import PolicyContext
-    from seer_bench.conventions import check_conventions
-    from seer_bench.registry import POLICIES, find_protocol, load_benchmark, load_policy, plugins
-    from seer_bench.serving.metadata import ServedPolicy
-    from seer_bench.store import checkpoint_sha256
 
     options = key_values(policy_arg or [], "--policy-arg")
     played = load_benchmark(benchmark)
     found = find_protocol(played, protocol)
-    interface = played.interface(found)
-    sha256 = checkpoint_sha256(ckpt) if ckpt is not None else None
-    built = load_policy(policy, PolicyContext(interface, found, ckpt, device, threads, options))
+    file = ckpt and local_checkpoint(policy, ckpt)
     try:
-        check_conventions(built.spec, interface)
+        listener = listen(host, port)  # before the policy is loaded, which may take long
+    except OSError as error:
+        raise UsageError(f"--host {host} --port {port}: cannot listen there: {_reason(error)}.") from error
+    console = stdout()
+    with listener:
+        with console.status("loading the policy"):
+            built, served = _load(policy, PolicyContext(played.interface(found), found, file, device, threads, options))
+        try:
+            server = PolicyServer(
+                PolicyHost(built, threads=threads), metadata_of(served), token=token, max_bytes=max_megabytes * MEGABYTE
+            )
+        except BaseException:
+            built.close()
+            raise
+        address = f"[{host}]" if ":" in host else host
+        said = [
+            f"serving {policy} for {served.protocol} at ws://{address}:{listener.getsockname()[1]} "
+            f"({'token asked for' if token else 'no token'}, batch {served.spec.batch}, chunk {served.spec.chunk})",
+            *built.spec.notes,
+        ]
+        for line in said:
+            console.print(line, markup=False, soft_wrap=True)
+        try:
+            server.run(listener)
+        finally:
+            console.print(f"stopped after {server.calls:,} calls of the policy", markup=False)
+
+
+def _load(policy: str, context: PolicyContext) -> tuple[Policy, ServedPolicy]:
+    """The policy, and what clients are told of it."""
+    import uuid
+
+    from seer_bench.conventions import check_conventions
+    from seer_bench.registry import POLICIES, load_policy, plugins
+    from seer_bench.serving.metadata import ServedPolicy
+    from seer_bench.store import checkpoint_sha256
+
+    sha256 = checkpoint_sha256(context.checkpoint) if context.checkpoint is not None else None
+    built = load_policy(policy, context)
+    try:
+        check_conventions(built.spec, context.interface)
     except BaseException:
         built.close()
         raise
@@ -121,14 +119,19 @@ def _load(
         policy=policy,
         code=f"{plugin.distribution} {plugin.version}",
         checkpoint=sha256,
-        benchmark=benchmark,
-        protocol=found.name,
-        options=options,
-        threads=threads,
+        benchmark=context.interface.benchmark,
+        protocol=context.protocol.name,
+        options=context.options,
+        threads=context.threads,
         spec=built.spec,
         instance=uuid.uuid4().hex,
     )
     return built, served
+
+
+def _reason(error: OSError) -> str:
+    """Why an address cannot be listened on."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 def _token(path: Path | None) -> str | None:

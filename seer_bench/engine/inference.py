@@ -212,6 +212,8 @@ class Inference:
         acts = [self._acts.pop(worker) for worker in workers]
         answers: list[Array] = []
         failed = self._safely(lambda: answers.append(self._batched(workers, [act.state for act in acts])))
+        if isinstance(failed, Outage):
+            self._pad_calls = None  # what was told of the padding rows may be lost as well
         for row, worker in enumerate(workers):
             if failed is None:
                 self._answer(worker, Actions(answers[0][row : row + 1]))

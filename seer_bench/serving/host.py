@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -48,16 +46,16 @@ class Played:
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A single observation that waits to be put into a batch."""
+class Single:
+    """An observation of one slot."""
 
     row: Row
     observation: Mapping[str, Array]
-    answer: Future[Played] = field(default_factory=Future)
+    """Fields without a leading axis."""
 
 
 class PolicyHost:
-    """Owns a policy; every method but `submit` is to be called from one and the same thread.
+    """Owns a policy; to be called from one and the same thread.
 
     Args:
         policy: not privileged, since a simulator's state is not sent.
@@ -73,7 +71,6 @@ class PolicyHost:
         self._policy, self._threads = policy, threads
         self._slots: dict[tuple[str, int], int] = {}
         """The policy's slot of each client's slot."""
-        self._waiting: deque[_Waiting] = deque()
 
     def prepare(self) -> None:
         """Limit the threads of the libraries; to be called first, since each thread has limits of its own."""
@@ -108,32 +105,24 @@ class PolicyHost:
             raise PolicyError(f"act returned {found}; floats of shape {shape} are declared.")
         return Played(actions, time.perf_counter() - started)
 
-    def submit(self, row: Row, observation: Mapping[str, Array]) -> Future[Played]:
-        """Queue one observation, fields without a leading axis; call `play_waiting` afterwards. From any thread."""
-        waiting = _Waiting(row, observation)
-        self._waiting.append(waiting)
-        return waiting.answer
+    def play_singles(self, singles: Sequence[Single]) -> list[Played | Exception]:
+        """Answer observations of different slots in one call, or alone where they do not get on.
 
-    def play_waiting(self) -> None:
-        """Answer what was submitted, at most `spec.batch` observations in one call.
+        The call is always filled up to `spec.batch` rows, so that nobody's arithmetic depends on who else asks.
 
-        A batch is always filled up to `spec.batch` rows, so that nobody's arithmetic depends on who else is waiting.
+        Args:
+            singles: from 1 to `spec.batch`.
+
+        Returns:
+            For each the answer with one row, or what is wrong with it.
         """
-        size = self._policy.spec.batch
-        batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
-        if not batch:
-            return
         try:
-            played = self._play_together(batch)
+            played = self._play_together(singles)
         except Exception as error:
-            if len(batch) == 1:
-                batch[0].answer.set_exception(error)
-            else:  # only the one whose fault it is shall fail
-                for one in batch:
-                    _settle(one.answer, lambda one=one: self._play_together([one]))  # type: ignore[misc] # bound now
-            return
-        for index, one in enumerate(batch):
-            one.answer.set_result(Played(played.actions[index : index + 1], played.seconds))
+            if len(singles) == 1:
+                return [error]
+            return [answer for single in singles for answer in self.play_singles([single])]
+        return [Played(played.actions[row : row + 1], played.seconds) for row in range(len(singles))]
 
     def release(self, client: str) -> None:
         """Forget the slots of a client; others may take their numbers."""
@@ -145,21 +134,25 @@ class PolicyHost:
         self._policy.close()
 
     @property
+    def batch(self) -> int:
+        """Most observations of `play_singles`."""
+        return self._policy.spec.batch
+
+    @property
     def _fields(self) -> Mapping[str, FieldSpec]:
         return self._policy.spec.observations
 
-    def _play_together(self, batch: Sequence[_Waiting]) -> Played:
-        """One padded call; the rows of `batch` come first."""
-        missing = self._policy.spec.batch - len(batch)
-        first = batch[0]
-        pads = [Row("", i, first.row.begin, first.row.reset or ("", 0)) for i in range(missing)]
-        seen = [*(one.observation for one in batch), *[first.observation] * missing]
-        stacked = {}
+    def _play_together(self, singles: Sequence[Single]) -> Played:
+        """One padded call; the rows of `singles` come first."""
+        first = singles[0]
         for name, spec in self._fields.items():
-            for one in batch:
-                _checked(name, spec, {key: np.asarray(value)[None] for key, value in one.observation.items()}, 1)
-            stacked[name] = np.stack([np.asarray(observation[name]) for observation in seen])
-        return self.play([*(one.row for one in batch), *pads], stacked)
+            for single in singles:
+                _checked(name, spec, {key: np.asarray(value)[None] for key, value in single.observation.items()}, 1)
+        missing = self.batch - len(singles)
+        pads = [Row("", i, first.row.begin, first.row.reset or ("", 0)) for i in range(missing)]
+        seen = [*(single.observation for single in singles), *[first.observation] * missing]
+        stacked = {name: np.stack([np.asarray(observation[name]) for observation in seen]) for name in self._fields}
+        return self.play([*(single.row for single in singles), *pads], stacked)
 
     def _slot(self, row: Row) -> int:
         """The policy's slot of a row; the lowest free number for a new one."""
@@ -180,14 +173,6 @@ class PolicyHost:
             if reset is not None:
                 text, seed = reset
                 ask(lambda slot=slot, text=text, seed=seed: self._policy.reset([slot], [text], [seed]))  # type: ignore[misc] # bound now
-
-
-def _settle(answer: Future[Played], question: Callable[[], Played]) -> None:
-    """Give a future what a call returns or raises."""
-    try:
-        answer.set_result(question())
-    except Exception as error:
-        answer.set_exception(error)
 
 
 def _checked(name: str, spec: FieldSpec, observations: Mapping[str, Array], rows: int) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import numpy as np
 from seer_bench import Policy, PolicyError, PolicySpec, Unit
 from seer_bench.serving.host import PolicyHost
 from seer_bench.serving.metadata import ServedPolicy, metadata_of
-from seer_bench.serving.server import PolicyServer
+from seer_bench.serving.server import PolicyServer, listen
 from tests.fakes.tally_plugins import ACTION, FIELDS
 
 
@@ -75,30 +74,14 @@ def serving(
 ) -> Iterator[int]:
     """Serve in a thread; gives the port."""
     server = PolicyServer(PolicyHost(policy), metadata_of(served(policy, **facts)), token=token, max_bytes=max_bytes)
-    ready: list[int] = []
-    up = threading.Event()
-    loop = asyncio.new_event_loop()
-
-    def note(number: int) -> None:
-        ready.append(number)
-        up.set()
-
-    async def run() -> None:
-        task = asyncio.current_task()
-        stop.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        with suppress(asyncio.CancelledError):
-            await server.run("127.0.0.1", port, note)
-
-    stop: list = []
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    listener = listen("127.0.0.1", port)
+    thread = threading.Thread(target=server.run, args=(listener,))
     thread.start()
-    assert up.wait(10), "the server did not start"
     try:
-        yield ready[0]
+        yield listener.getsockname()[1]
     finally:
-        stop[0]()
+        server.stop()
         thread.join(10)
-        loop.close()
         assert not thread.is_alive()
 
 

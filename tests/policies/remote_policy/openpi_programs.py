@@ -30,7 +30,7 @@ def client(port: str, *token: str) -> None:
 
 
 class Totals(base_policy.BasePolicy):
-    """Answers four actions [total + k, rows of the picture]."""
+    """Answers four actions [sum of the state + k, rows of the picture]."""
 
     def infer(self, obs: dict) -> dict:
         assert obs["prompt"].startswith("reach"), sorted(obs)
@@ -38,7 +38,7 @@ class Totals(base_policy.BasePolicy):
         assert (total.dtype, picture.dtype) == (np.float64, np.uint8)
         if total[0] < 0:
             raise ValueError("no such total")
-        return {"actions": np.array([[total[0] + k, len(picture)] for k in range(4)], np.float32)}
+        return {"actions": np.array([[total.sum() + k, len(picture)] for k in range(4)], np.float32)}
 
 
 def server(path: str) -> None:

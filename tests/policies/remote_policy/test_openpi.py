@@ -71,6 +71,13 @@ def test_we_play_with_openpis_server(connect):
             assert actions.tolist() == [[[total + k, 4] for k in range(3)]] * 2
 
 
+def test_vectors_are_joined_for_it(connect):
+    with openpi_server() as (port, _):
+        remote = connect(port, keys="observation/state:total+total,observation/image:picture")
+        remote.reset([0], ["reach 1"], [0])
+        assert remote.act([0], observation(4.0)).tolist() == [[[8, 4]]]
+
+
 def test_its_error_is_nobodys_failure(connect):
     with openpi_server() as (port, _):
         remote = connect(port, keys=KEYS)

@@ -15,15 +15,21 @@ def test_the_address_may_come_from_the_environment():
 
 
 def test_pairs_of_keys():
-    options = RemoteOptions.parse({"url": "a", "keys": "observation/image:rgb_static, state:robot_obs"}, {})
-    assert options.keys == {"observation/image": "rgb_static", "state": "robot_obs"}
+    options = RemoteOptions.parse({"url": "a", "keys": "observation/image:rgb_static, state:hand+fingers"}, {})
+    assert options.keys == {"observation/image": ("rgb_static",), "state": ("hand", "fingers")}
+
+
+def test_a_preset_fills_in_what_is_not_given():
+    options = RemoteOptions.parse({"url": "a", "preset": "openpi-libero", "chunk": "10"}, {})
+    assert (options.chunk, options.resize) == (10, 224)
+    assert options.keys["observation/state"] == ("eef_position", "eef_axis_angle", "gripper_qpos")
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ({}, "url=ws://HOST:PORT"),
-        ({"url": "a", "token": "x"}, "no option 'token'"),
+        ({"url": "a", "token": "x"}, "unknown option of the policy 'remote' 'token'"),
         ({"url": "a", "timeout": "0"}, "timeout=0"),
         ({"url": "a", "wait": "soon"}, "wait=soon"),
         ({"url": "a", "timeout": "inf"}, "timeout=inf"),
@@ -31,6 +37,8 @@ def test_pairs_of_keys():
         ({"url": "a", "resize": "-3"}, "resize=-3"),
         ({"url": "a", "keys": "x"}, "no pair"),
         ({"url": "a", "keys": "x:a,x:b"}, "twice"),
+        ({"url": "a", "keys": "x:a+"}, "no pair"),
+        ({"url": "a", "preset": "libero"}, "preset=libero"),
     ],
 )
 def test_what_cannot_be_used_is_named(given, said):

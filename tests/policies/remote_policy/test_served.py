@@ -191,6 +191,12 @@ def test_nobody_there_is_said_after_the_wait(connect):
         connect(wire.port, wait=0.3)
 
 
+@pytest.mark.parametrize("url", ["http://gpu:8000", "ws://", "ws://gpu:port", "gpu:99999"])
+def test_what_is_no_address_is_refused_at_once(url):
+    with pytest.raises(UsageError, match="ws://HOST:PORT"):
+        make_policy(PolicyContext(Interface("tally", FIELDS, ACTION), protocol(), options={"url": url}))
+
+
 def test_closing_frees_the_slots(connect):
     policy = Historian()
     with serving(policy) as port:

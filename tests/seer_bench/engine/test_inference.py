@@ -171,6 +171,18 @@ def test_an_outage_of_the_policy_names_its_class_once(desk_of, outage, words):
     assert "Traceback" in reply.traceback
 
 
+def test_padding_rows_begin_anew_after_an_outage(desk_of):
+    policy = Diary(batch=2)
+    desk = desk_of(policy)
+    assert isinstance(desk.ask(0, BEGIN, RESET, ACT, ACT, ACT), Actions)
+    policy.outage = SimulationError("the server is away, and what it knew with it")
+    assert isinstance(desk.ask(0, ACT), Outage)
+    policy.outage = None
+    policy.calls.clear()
+    assert isinstance(desk.ask(0, BEGIN, RESET, ACT, ACT), Actions)
+    assert [kind for kind, slot in policy.calls if slot == 2] == ["begin", "reset", "act", "act"]
+
+
 def test_a_worker_that_stopped_in_the_middle_of_a_question_holds_nobody_up(desk_of):
     desk = desk_of(Diary(batch=1))
     desk.seat(1)

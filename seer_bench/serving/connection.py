@@ -1,4 +1,4 @@
-"""A WebSocket connection that is read in the thread that asks, which no other thread has to wake.
+"""A connection to a WebSocket server that is read in the thread that asks, which no other thread has to wake.
 
 The protocol is that of the library `websockets`, without its input and output.
 """
@@ -12,12 +12,13 @@ from collections import deque
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from seer_bench import SimulationError, UsageError
+from seer_bench.errors import SimulationError, UsageError
+from seer_bench.serving.fragments import Fragments
 
 _PIECE = 1 << 18
 """Bytes that are read at once."""
@@ -59,14 +60,12 @@ class Connection:
     def __init__(self, url: str, *, token: str | None, timeout: float, max_bytes: int) -> None:
         try:
             uri = parse_uri(url)
-        except InvalidURI as error:
+        except (InvalidURI, ValueError) as error:  # a port that is none
             raise UsageError(f"url={url}: write ws://HOST:PORT or wss://HOST:PORT.") from error
         self._url = url
         self._protocol = ClientProtocol(uri, max_size=max_bytes)
         self._messages: deque[str | bytes] = deque()
-        self._parts: list[bytes] = []
-        """Of a message that comes in several frames."""
-        self._text = False
+        self._fragments = Fragments()
         until = time.monotonic() + timeout
         try:
             self._socket = socket.create_connection((uri.host, uri.port), timeout)
@@ -74,6 +73,11 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)  # no waiting within a step
             if uri.secure:
                 self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)
+        except ssl.SSLCertVerificationError as error:
+            raise RefusedError(
+                f"{url}: the server's certificate is not accepted: {error.verify_message}. The variable SSL_CERT_FILE "
+                "names certificates to trust."
+            ) from error
         except OSError as error:  # TLS that fails included
             raise ConnectionLostError(f"{url}: cannot connect: {error}.") from error
         try:
@@ -158,23 +162,11 @@ class Connection:
             self._protocol.receive_eof()
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
-                self._take(event)
+                if (message := self._fragments.take(event)) is not None:
+                    self._messages.append(message)
             elif not isinstance(event, Response):
                 raise RefusedError(f"{self._url}: the server asks instead of answering.")
         self._flush()
-
-    def _take(self, frame: Frame) -> None:
-        """Put messages together from frames."""
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._parts, self._text = [bytes(frame.data)], frame.opcode is Opcode.TEXT
-        elif frame.opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
-        else:
-            return
-        if frame.fin:
-            whole = b"".join(self._parts)
-            self._messages.append(whole.decode(errors="replace") if self._text else whole)
-            self._parts = []
 
     def _flush(self) -> None:
         """Send what the protocol has to say."""

@@ -1,6 +1,7 @@
-"""Seer's inference beside the straightforward forward pass of the same weights, in one run.
+"""Seer's inference, or GR-1's, beside the straightforward forward pass of the same weights, in one run.
 
     python perf/seer_inference.py [--threads 2] [--large] [--ckpt 33.pth --mae FILE --clip FILE] [--upstream DIR]
+    python perf/seer_inference.py --gr1 [--threads 2]
 
 Straightforward means what the published evaluation does at every control step: all S frames of both cameras through
 the vision encoder, the sentence through the text encoder S times at all of its 77 positions, every row of the
@@ -12,6 +13,9 @@ Times are medians over repeats: of a control step with a full history, and of th
 the sentence included; the straightforward side does the same work in both cases. GFLOP are counted from the shapes of
 the matrix products, convolutions and attentions that ran, two for a multiplication and an addition; "rest" is what
 lies between the parts, mostly projections.
+
+With `--gr1` the network is GR-1, whose published evaluation encodes one sentence a step and foresees no images; its
+weights are random, and all is float32.
 
 The last section loads files of the published layout, the optimiser's moments included, in a fresh process.
 """
@@ -31,9 +35,12 @@ from unittest.mock import patch
 
 import torch
 from seer_loading import show_loading, write_published
-from seer_sides import Episode, Fast, Side, Straightforward, Upstream
+from seer_sides import Episode, Fast, FastestGr1, Side, Straightforward, StraightforwardGr1, Upstream
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from gr1_policy.config import Gr1Config
+from gr1_policy.fast import NewestAction
+from gr1_policy.model import Gr1
 from seer_bench_nn.gpt2 import Gpt2
 from seer_bench_nn.resampler import PerceiverResampler
 from seer_bench_nn.vit import MaeEncoder
@@ -42,14 +49,20 @@ from seer_policy.model import Seer
 from seer_policy.newest import NewestStep
 from seer_policy.variants import variant
 
+SIDES = (Straightforward, StraightforwardGr1, Fast, FastestGr1)
+NEWEST = (NewestStep, NewestAction)
 PARTS: Mapping[str, tuple[tuple[type, str], ...]] = {
-    "image preprocessing": ((Straightforward, "prepare"), (Fast, "prepare")),
+    "image preprocessing": tuple((side, "prepare") for side in SIDES),
     "vision encoder": ((MaeEncoder, "forward"),),
     "resampler": ((PerceiverResampler, "forward"),),
     "text encoder": ((Straightforward, "text"), (Fast, "text")),
-    "transformer": ((Gpt2, "forward"), (NewestStep, "grow"), (NewestStep, "recompute")),
-    "image decoder": ((Seer, "foresee"),),
-    "heads": ((Seer, "decode_actions"),),
+    "transformer": (
+        (Gpt2, "forward"),
+        *((newest, "grow") for newest in NEWEST),
+        *((newest, "recompute") for newest in NEWEST),
+    ),
+    "image decoder": ((Seer, "foresee"), (Gr1, "foresee")),
+    "heads": ((Seer, "decode_actions"), (Gr1, "decode_actions")),
 }
 ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 STEADY = 4
@@ -62,6 +75,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), action="append", help="of the vision encoder")
+    parser.add_argument("--gr1", action="store_true", help="GR-1 instead of Seer")
     parser.add_argument("--large", action="store_true", help="Seer-Large instead of the base network")
     parser.add_argument("--compile", action="store_true", help="FastSeer with torch.compile")
     parser.add_argument("--upstream", type=Path, help="checkout of the published code")
@@ -71,6 +85,9 @@ def main() -> None:
     parser.add_argument("--no-loading", action="store_true", help="leave the last section out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.gr1:
+        show_gr1(parser, options)
+        return
     name = "calvin-large" if options.large else "calvin"
     given = {key: getattr(options, key) for key in ("ckpt", "mae", "clip")}
     if any(given.values()) and not all(given.values()):
@@ -86,6 +103,17 @@ def main() -> None:
         compare(model, options)
         if not options.no_loading:
             show_loading(name, files)
+
+
+def show_gr1(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Both sides of GR-1, with random weights."""
+    if options.ckpt or options.upstream or options.large or options.compile or options.precision:
+        parser.error("--gr1 goes with --threads and --repeats alone")
+    torch.manual_seed(0)
+    model = Gr1(Gr1Config()).eval().requires_grad_(False)
+    print(f"GR-1, batch 1, {options.threads} thread(s), torch {torch.__version__}, medians of {options.repeats}")
+    episode = Episode(model.config.history + STEADY, 7)
+    show({"straightforward": StraightforwardGr1(model, episode)}, FastestGr1(model, episode), "float32", options)
 
 
 def random_network(name: str) -> Seer:
@@ -106,29 +134,30 @@ def loaded(name: str, files: Mapping[str, Path]) -> Seer:
 
 def compare(model: Seer, options: argparse.Namespace) -> None:
     """All sides in each precision, then their parts."""
-    steps = model.config.history
-    episode = Episode(steps + STEADY, model.config.state_dim)
+    episode = Episode(model.config.history + STEADY, model.config.state_dim)
     sides: dict[str, Side] = {"straightforward": Straightforward(model, episode)}
     if options.upstream:
         sides["published code"] = Upstream(model, episode, options.upstream)
     fast = Fast(model, episode, compile=options.compile)
     for precision in options.precision or ("float32", "bfloat16"):
-        for side in (*sides.values(), fast):
-            side.set_precision(getattr(torch, precision))
-        times, worst = timed(sides, fast, steps, options.repeats)
-        print(f"\nvision encoder in {precision}, all else in float32: milliseconds of a control step")
-        print(
-            f"{'':<18} {'full history':>14} {'ratio':>8} {'while it fills':>15} {'ratio':>8} {'largest difference':>20}"
-        )
-        for name in sides:
-            full = times[name]
-            columns = (
-                f"{1e3 * full:{width}.1f} {full / times[key]:7.2f}x" for width, key in ((14, "full"), (15, "fills"))
-            )
-            print(f"{name:<18} {' '.join(columns)} {worst[name]:20.1e}")
-        print(f"{'FastSeer':<18} {1e3 * times['full']:14.1f} {'':8} {1e3 * times['fills']:15.1f}", flush=True)
-        if not options.compile:
-            show_parts(sides["straightforward"], fast, steps)
+        show(sides, fast, precision, options)
+
+
+def show(sides: Mapping[str, Side], fast: Fast, precision: str, options: argparse.Namespace) -> None:
+    """Time all sides in one precision, then the parts of two."""
+    steps = fast.fast.model.config.history
+    for side in (*sides.values(), fast):
+        side.set_precision(getattr(torch, precision))
+    times, worst = timed(sides, fast, steps, options.repeats)
+    print(f"\nvision encoder in {precision}, all else in float32: milliseconds of a control step")
+    print(f"{'':<18} {'full history':>14} {'ratio':>8} {'while it fills':>15} {'ratio':>8} {'largest difference':>20}")
+    for name in sides:
+        full = times[name]
+        columns = (f"{1e3 * full:{width}.1f} {full / times[key]:7.2f}x" for width, key in ((14, "full"), (15, "fills")))
+        print(f"{name:<18} {' '.join(columns)} {worst[name]:20.1e}")
+    print(f"{type(fast.fast).__name__:<18} {1e3 * times['full']:14.1f} {'':8} {1e3 * times['fills']:15.1f}", flush=True)
+    if not options.compile:
+        show_parts(sides["straightforward"], fast, steps)
 
 
 def timed(sides: Mapping[str, Side], fast: Fast, steps: int, repeats: int) -> tuple[dict[str, float], dict[str, float]]:
@@ -152,10 +181,11 @@ def timed(sides: Mapping[str, Side], fast: Fast, steps: int, repeats: int) -> tu
 def show_parts(straightforward: Side, fast: Fast, steps: int) -> None:
     """Where time goes, and how much is computed."""
     slow, quick = (parts(side, range(first, steps + 2)) for side, first in ((straightforward, steps), (fast, 0)))
+    name = type(fast.fast).__name__
     columns = {
         "straightforward": {part: [statistics.median(values) for values in slow[part]] for part in slow},
-        "FastSeer, full": {part: [statistics.median(values[steps:]) for values in quick[part]] for part in quick},
-        "FastSeer, fills": {part: [statistics.mean(values[:steps]) for values in quick[part]] for part in quick},
+        f"{name}, full": {part: [statistics.median(values[steps:]) for values in quick[part]] for part in quick},
+        f"{name}, fills": {part: [statistics.mean(values[:steps]) for values in quick[part]] for part in quick},
     }
     print(f"{'part of a step':<20}" + "".join(f"{title:^34}" for title in columns))
     print(" " * 20 + f"{'ms':>12} {'share':>8} {'GFLOP':>12}" * len(columns))

@@ -1,4 +1,4 @@
-"""The sides that `seer_inference.py` compares: three ways to compute the same control step of Seer."""
+"""The sides that `seer_inference.py` compares: ways to compute the same control step of Seer, or of GR-1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gr1_policy.fast import FastGr1
+from gr1_policy.images import gr1_image
+from gr1_policy.model import Gr1, unit_length
 from seer_bench_nn.clip_image import clip_image
+from seer_bench_nn.clip_text import ClipTextEncoder
 from seer_bench_nn.clip_tokenizer import tokenize
 from seer_policy.config import SeerConfig
 from seer_policy.fast import FastSeer
@@ -86,14 +90,54 @@ class Straightforward:
 
     def text(self, tokens: Tensor) -> Tensor:
         """Sentences (N, 77), no position left out, to features (N, 512)."""
-        clip = self.model.clip_model
+        clip = self.text_encoder()
         x = clip.transformer(clip.token_embedding(tokens) + clip.positional_embedding)
         features: Tensor = clip.ln_final(x[torch.arange(len(x)), tokens.argmax(-1)]) @ clip.text_projection
         return features
 
+    def text_encoder(self) -> ClipTextEncoder:
+        """The network's."""
+        return self.model.clip_model
+
+
+class StraightforwardGr1(Straightforward):
+    """As GR-1's published evaluation: zeros stand behind the newest frame, one sentence, no images foreseen."""
+
+    model: Gr1
+
+    def set_precision(self, precision: torch.dtype) -> None:
+        """See `Side`."""
+        self.model.model_mae.to(precision)
+
+    @torch.no_grad()
+    def step(self, t: int) -> Tensor:
+        """See `Side`."""
+        history = self.config.history
+        first = max(0, t + 1 - history)
+        count = t + 1 - first
+        windows = []
+        for camera, frames in zip(self.prepared, self.episode.frames, strict=True):
+            windows.append(torch.zeros(1, history, 3, 224, 224))
+            windows[-1][0, :count] = torch.stack([*camera[first:t], self.prepare(frames[t])])
+        state = torch.zeros(1, history, 7)
+        state[0, :count] = self.episode.states[first : t + 1]
+        text = unit_length(self.text(self.tokens[:1]))
+        output = self.model(*windows, state, text, torch.arange(history)[None] < count, foresight=False)
+        return torch.cat([output.arm, output.gripper], dim=-1)[0, count - 1]
+
+    def prepare(self, frame: NDArray[np.uint8]) -> Tensor:
+        """A camera frame to the pixels of the network."""
+        return gr1_image(frame)
+
+    def text_encoder(self) -> ClipTextEncoder:
+        """The network's."""
+        return self.model.model_clip
+
 
 class Fast:
     """The same by `FastSeer`; steps are to be asked for in order."""
+
+    fast: FastSeer | FastGr1
 
     def __init__(self, model: Seer, episode: Episode, *, compile: bool) -> None:
         self.fast, self.episode = FastSeer(model, actions=1, compile=compile), episode
@@ -108,7 +152,7 @@ class Fast:
             self.fast.reset(0, self.text())
         primary, wrist = (self.prepare(camera[t])[None] for camera in self.episode.frames)
         arm, gripper = self.fast.step([0], primary, wrist, self.episode.states[t : t + 1])
-        return torch.cat([arm, gripper], dim=-1)[0, 0]
+        return torch.cat([arm, gripper], dim=-1).flatten()
 
     def prepare(self, frame: NDArray[np.uint8]) -> Tensor:
         """A camera frame to the pixels of the network."""
@@ -117,6 +161,23 @@ class Fast:
     def text(self) -> Tensor:
         """Encode the sentence, as if it had not been met before."""
         return self.fast.model.encode_text(tokenize(SENTENCE))[0]
+
+
+class FastestGr1(Fast):
+    """The same by `FastGr1`."""
+
+    fast: FastGr1
+
+    def __init__(self, model: Gr1, episode: Episode) -> None:
+        self.fast, self.episode = FastGr1(model), episode
+
+    def set_precision(self, precision: torch.dtype) -> None:
+        """See `Side`."""
+        self.fast.model.model_mae.to(precision)
+
+    def prepare(self, frame: NDArray[np.uint8]) -> Tensor:
+        """A camera frame to the pixels of the network."""
+        return gr1_image(frame)
 
 
 class Upstream(Straightforward):

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 from seer_bench.errors import UsageError
 
-FUTURE_TOKENS = 10
-"""Query tokens of one camera that become one image of the future."""
-
 
 @dataclass(frozen=True)
 class Gr1Config:
     """Everything that shapes the network; the defaults are the published ones (`logs/configs.json` of bytedance/GR-1).
 
     One step's tokens are, in order: text, state, latents and CLS token of the static camera, the same of the hand
-    camera, one action query, and, where images are foreseen, ten queries for each camera's image.
+    camera, one action query, and, where images are foreseen, `image_queries` for each camera's image.
     """
 
     history: int = 10
@@ -62,6 +59,7 @@ class Gr1Config:
         """Tokens of a step that carry observations."""
         return 2 + 2 * (self.resampler_queries + 1)
 
-    def queries(self, *, foresight: bool) -> int:
-        """Query tokens of a step: the action's, and with `foresight` both images'."""
-        return 1 + (2 * FUTURE_TOKENS if foresight else 0)
+    @property
+    def image_queries(self) -> int:
+        """Query tokens of a step that become one camera's image of the future: as many as an image's tokens."""
+        return self.resampler_queries + 1

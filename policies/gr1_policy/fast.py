@@ -16,11 +16,12 @@ from seer_bench_nn.clip_tokenizer import tokenize
 from seer_bench_nn.newest import SlotMemory, read_last, row_by_row
 from seer_bench_nn.precision import full_precision, upload
 
+from .mask import attention_mask
 from .model import Gr1
 
 
 class NewestAction:
-    """Reads the newest step's action query; a `seer_bench_nn.newest.NewestReader`.
+    """Reads the newest step's action query; a `seer_bench_nn.newest.NewestReader`. On demand, its image queries.
 
     Args:
         model: the network, on the device where it computes.
@@ -32,9 +33,7 @@ class NewestAction:
         length = config.history * config.observed
         self.cache_shape = (config.layers, 2, config.heads, length, config.hidden_dim // config.heads)
         device = model.mask_token.device
-        rows = torch.arange(length + 1, device=device)
-        # the query, the last row, comes behind all observation tokens and is seen by nobody
-        self._window_mask = (rows[None, :] <= rows[:, None]) & (rows < length)
+        self._window_mask = self._mask(length, 1, device)
         self._growing_masks = torch.stack([self._growing_mask(step) for step in range(config.history)])
 
     def grow(self, tokens: Tensor, steps: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,10 +49,27 @@ class NewestAction:
         mask = self._window_mask.expand(len(history), 1, -1, -1)
         return read_last(self._model.transformer, embedded, mask, 1, self._observed)[0]
 
+    def foresight(self, history: Tensor) -> Tensor:
+        """Answers (2 * image_queries, H) to the newest step's image queries; see `Gr1.foresee`.
+
+        Args:
+            history: observation tokens (k, observed, H) of the steps that there are.
+        """
+        observed = self._model.embed(history.unsqueeze(0)).flatten(1, 2)
+        queries = self._model.queries(foresight=True)[1:].unsqueeze(0)
+        mask = self._mask(observed.shape[1], queries.shape[1], observed.device).expand(1, 1, -1, -1)
+        asked = torch.cat([observed, queries], dim=1)
+        return read_last(self._model.transformer, asked, mask, queries.shape[1], self._observed)[0][0]
+
     def _with_query(self, observed: Tensor) -> Tensor:
         """Put the action query behind embedded observation tokens (n, k, H)."""
         query = self._model.queries(foresight=False).expand(len(observed), -1, -1)
         return torch.cat([observed, query], dim=1)
+
+    @staticmethod
+    def _mask(observed: int, queries: int, device: torch.device) -> Tensor:
+        """Over observation tokens and, behind all of them, queries, which nobody sees."""
+        return attention_mask(observed, queries, torch.ones(1, 1, dtype=torch.bool, device=device))[0, 0]
 
     def _growing_mask(self, step: int) -> Tensor:
         """For one step's tokens and its query: over the observation tokens of all steps, as cached, then themselves."""
@@ -75,7 +91,8 @@ class FastGr1:
         self._device = torch.device(device)
         self.model = model.eval().to(self._device)
         config = model.config
-        self._memory = SlotMemory(NewestAction(self.model), config.history, config.observed, self._device)
+        self._newest = NewestAction(self.model)
+        self._memory = SlotMemory(self._newest, config.history, config.observed, self._device)
         self._sentences: dict[str, Tensor] = {}
 
     @torch.inference_mode()
@@ -110,6 +127,16 @@ class FastGr1:
             latents = self._memory.remember(slots, tokens)
             actions = row_by_row(self._decode, latents)[:, 0].cpu()
         return actions[:, :-1], actions[:, -1:]
+
+    @torch.inference_mode()
+    def foresee(self, slot: int) -> Tensor:
+        """Images that the network expects, as of the slot's newest step; nothing that the slot remembers changes.
+
+        Returns:
+            Patches (2, 196, 768), float32, on the CPU, see `Gr1.foresee`.
+        """
+        with full_precision(self._device):
+            return self.model.foresee(self._newest.foresight(self._memory.history(slot))).cpu()
 
     def _decode(self, latents: Tensor) -> Tensor:
         """Answers to action queries (n, 1, H) to arm and gripper side by side (n, 1, 7)."""

@@ -29,3 +29,9 @@ def gr1_image(frame: NDArray[np.uint8]) -> Tensor:
     resized = functional.interpolate(pixels[None], size=size, mode="bicubic", align_corners=False)[0]
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     return (resized - mean) / std
+
+
+def denormalise(pixels: Tensor) -> Tensor:
+    """Back from normalised pixels (..., 3, height, width) to uint8, rounded and clipped."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    return ((pixels * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)

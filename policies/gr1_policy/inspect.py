@@ -10,13 +10,12 @@ from seer_bench_nn.needs import needs_torch
 
 with needs_torch("inspecting a snapshot of GR-1's"):
     from seer_bench_nn.clip_text import ClipTextEncoder
-    from seer_bench_nn.loading import Shape, compare, fault_in, shapes, uninitialised
+    from seer_bench_nn.loading import compare, fault_in, shapes, uninitialised
     from seer_bench_nn.vit import MaeEncoder
     from seer_bench_nn.weights_file import open_weights
 
-    from .checkpoint import FORESIGHT, Snapshot, is_gr1, read_snapshot
+    from .checkpoint import FORESIGHT, Snapshot, is_gr1, read_snapshot, trained_shapes
     from .config import Gr1Config
-    from .model import CLIP, MAE, Gr1
 
 
 def inspect(path: Path) -> Inspection | None:
@@ -27,27 +26,20 @@ def inspect(path: Path) -> Inspection | None:
     """
     if not is_gr1(open_weights(path)):
         return None
-    snapshot = read_snapshot(path)
-    with uninitialised():
-        needed = shapes(Gr1(Gr1Config()).state_dict())
+    snapshot = read_snapshot(path, Gr1Config())
     trained = {
         name: shape
-        for name, shape in needed.items()
-        if not name.startswith((CLIP, MAE)) and (snapshot.foresight or not name.startswith(FORESIGHT))
+        for name, shape in trained_shapes(Gr1Config()).items()
+        if snapshot.foresight or not name.startswith(FORESIGHT)
     }
     faults = [str(differences)] if (differences := compare(snapshot.weights, trained)) else []
-    for what, held, prefix in (("MAE", snapshot.mae, MAE), ("CLIP", snapshot.clip, CLIP)):
-        if held and (differences := compare(held, _inner(needed, prefix))):
+    for what, held, encoder in zip(("MAE", "CLIP"), (snapshot.mae, snapshot.clip), _frozen(), strict=True):
+        if held and (differences := compare(held, shapes(encoder.state_dict()))):
             faults.append(f"{what}: {differences}")
     for name, tensor in {**snapshot.weights, **snapshot.mae, **snapshot.clip}.items():
         if fault := fault_in(tensor):
             faults.append(f"{name} {fault}")
     return Inspection("GR-1 snapshot", _facts(snapshot), tuple(faults))
-
-
-def _inner(needed: dict[str, Shape], prefix: str) -> dict[str, Shape]:
-    """The shapes of one frozen encoder by its own names."""
-    return {name.removeprefix(prefix): shape for name, shape in needed.items() if name.startswith(prefix)}
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Fact]:
@@ -63,6 +55,7 @@ def _facts(snapshot: Snapshot) -> dict[str, Fact]:
         "image prediction": "in the file" if snapshot.foresight else "not in the file; actions do not need it",
         "MAE encoder": "in the file" if snapshot.mae else "not in the file; seer-bench assets gr1",
         "CLIP text tower": "in the file" if snapshot.clip else "not in the file; seer-bench assets gr1",
+        "left out": ", ".join(snapshot.unread) or "nothing",
         "tensors": len(weights),
         "precision": ", ".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in weights.values()})),
         "parameters trained": trained,

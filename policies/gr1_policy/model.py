@@ -14,7 +14,7 @@ from seer_bench_nn.resampler import PerceiverResampler
 from seer_bench_nn.sincos import sincos_2d
 from seer_bench_nn.vit import MaeEncoder, VitBlock
 
-from .config import FUTURE_TOKENS, Gr1Config
+from .config import Gr1Config
 from .mask import attention_mask
 
 CLIP, MAE = "model_clip.", "model_mae."
@@ -41,7 +41,7 @@ class Gr1(nn.Module):
     """Predicts the next action and, on demand, what both cameras will see.
 
     A new network has random weights, the frozen encoders included. The steps of `forward` can be called one by one:
-    `encode_text`, `encode_image`, `step_tokens`, `embed`, the transformer, `decode_actions`, `foresee`.
+    `encode_image`, then `predict`, which is `step_tokens`, `embed`, the transformer, `decode_actions` and `foresee`.
     """
 
     decoder_pos_embed: Tensor
@@ -73,8 +73,8 @@ class Gr1(nn.Module):
         self.embed_timestep = nn.Embedding(config.history, hidden)
         self.embed_ln = nn.LayerNorm(hidden)
         self.action_queries = nn.Embedding(1, hidden)
-        self.obs_queries = nn.Embedding(FUTURE_TOKENS, hidden)
-        self.obs_hand_queries = nn.Embedding(FUTURE_TOKENS, hidden)
+        self.obs_queries = nn.Embedding(config.image_queries, hidden)
+        self.obs_hand_queries = nn.Embedding(config.image_queries, hidden)
         self.transformer = Gpt2(hidden, config.layers, config.heads, config.dropout, activation="relu")
         self.pred_act_mlps = nn.Sequential(nn.Linear(hidden, hidden // 2), nn.Linear(hidden // 2, hidden // 2))
         self.pred_arm_act = nn.Linear(hidden // 2, 6)
@@ -107,11 +107,16 @@ class Gr1(nn.Module):
             valid: boolean (B, S), False for steps behind the end that hold no observation; None: all are.
             foresight: also predict images; actions do not depend on it.
         """
+        features = self.encode_image(torch.cat([static, hand]).flatten(0, 1))
+        features = features.view(2, *state.shape[:2], -1, self.config.vision_width)
+        return self.predict(features[0], features[1], state, text, valid, foresight=foresight)
+
+    def predict(
+        self, static: Tensor, hand: Tensor, state: Tensor, text: Tensor, valid: Tensor | None, *, foresight: bool
+    ) -> Gr1Output:
+        """The same from features of the images (B, S, Q + 1, width), see `encode_image`."""
         batch, steps = state.shape[:2]
-        features = self.encode_image(torch.cat([static, hand]).flatten(0, 1)).view(
-            2, batch, steps, -1, self.config.vision_width
-        )
-        observed = self.embed(self.step_tokens(features[0], features[1], state, text))
+        observed = self.embed(self.step_tokens(static, hand, state, text))
         queries = self.queries(foresight=foresight).expand(batch, steps, -1, -1)
         seen = torch.ones(batch, steps, dtype=torch.bool, device=state.device) if valid is None else valid
         mask = attention_mask(self.config.observed, queries.shape[2], seen)
@@ -123,9 +128,7 @@ class Gr1(nn.Module):
     @torch.no_grad()
     def encode_text(self, tokens: Tensor) -> Tensor:
         """CLIP token ids (B, 77), int64, to sentence features (B, 512) of length 1, float32."""
-        features: Tensor = self.model_clip(tokens).float()
-        length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-        return features / (length + 1e-6)
+        return unit_length(self.model_clip(tokens).float())
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, 224, 224) to features (N, Q + 1, width): the resampler's latents, then CLS."""
@@ -177,13 +180,19 @@ class Gr1(nn.Module):
         return self.pred_arm_act(features), self.pred_gripper_act(features)
 
     def foresee(self, latents: Tensor) -> Tensor:
-        """Answers to the image queries (..., 20, H) to patches (..., 2, 196, 768).
+        """Answers to the image queries (..., 2 * image_queries, H) to patches (..., 2, 196, 768).
 
         Patches are in rows, their pixels as (row, column, channel), each normalised by its own mean and deviation.
         """
-        batch = latents.shape[:-2]
-        asked = self.decoder_embed(latents.reshape(-1, FUTURE_TOKENS, latents.shape[-1]))
+        batch, asking = latents.shape[:-2], self.config.image_queries
+        asked = self.decoder_embed(latents.reshape(-1, asking, latents.shape[-1]))
         masked = (self.mask_token[0] + self.decoder_pos_embed).expand(len(asked), -1, -1)
         decoded = self.decoder_blocks(torch.cat([asked, masked], dim=1))
-        patches: Tensor = self.decoder_pred(self.decoder_norm(decoded[:, FUTURE_TOKENS:]))
+        patches: Tensor = self.decoder_pred(self.decoder_norm(decoded[:, asking:]))
         return patches.view(*batch, 2, PATCHES, -1)
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Sentence features (B, 512), as the text encoder gives them, at length 1."""
+    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / (length + 1e-6)

@@ -16,7 +16,6 @@ with needs_torch("inspecting a checkpoint of Seer's"):
     from seer_bench_nn.weights_file import open_weights
 
     from .checkpoint import Checkpoint, Sizes, fitting, is_seer, read_checkpoint
-    from .controlled import is_controlled
     from .model import FROZEN, Seer, UnusedWeights
 
 _MEBI = 2**20
@@ -33,7 +32,7 @@ def inspect(path: Path) -> Inspection | None:
         CheckpointError: the file cannot be opened, or its sizes cannot be told.
     """
     tree = open_weights(path)
-    if not is_seer(tree) or is_controlled(tree):
+    if not is_seer(tree):
         return None
     checkpoint = read_checkpoint(path)
     needed = needed_shapes(checkpoint.sizes)

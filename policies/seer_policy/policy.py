@@ -19,13 +19,13 @@ with needs_torch("the policy 'seer'"):
     from torch import Tensor
 
     from seer_bench_nn.assets import default_root, locate, read_manifest
-    from seer_bench_nn.clip_image import clip_image
+    from seer_bench_nn.clip_image import clip_image, denormalise
     from seer_bench_nn.device import CUDA_BATCH, usable_device
+    from seer_bench_nn.foreseen import foreseen_images
 
     from .checkpoint import build_seer, read_checkpoint
     from .config import SeerConfig
     from .fast import FastSeer
-    from .foresight import foreseen_images
     from .losses import FUTURE_STEPS
     from .options import PUBLISHED, SeerOptions, network_of
 
@@ -139,7 +139,8 @@ class SeerPolicy(Policy):
         patches = self._seer.foresee(slot)
         if patches is None:
             return None
-        pictures = foreseen_images(patches, self._frames[slot])
+        current = torch.stack([clip_image(frame) for frame in self._frames[slot]])
+        pictures = foreseen_images(patches, current, denormalise)
         return Foresight(FUTURE_STEPS, dict(zip(self._wrapper.cameras, pictures, strict=True)))
 
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from seer_bench.verification.recording import Arrays, RecordError
 from seer_bench_nn.loading import uninitialised
 from seer_bench_nn.patches import IMAGE_SIZE, PATCH
 from seer_bench_nn.recordings.fields import Fields
-from seer_bench_nn.recordings.weights import draw_weight
+from seer_bench_nn.recordings.networks import MOST, fill_drawn, reduced_vision
 
 from ..config import AttentionOptions, SeerConfig, TextConfig, VisionConfig
 from ..mask import attention_mask
@@ -42,8 +41,6 @@ _KNOWN = (
     *_SIZES.values(), "obs_pred", "num_obs_token_per_image", "gripper_width", "phase",
     *_MASK_OPTIONS, *_FIXED, *_WITHOUT_EFFECT,
 )  # fmt: skip
-_MOST = 1 << 16
-"""No size of a network that can be replayed is greater; seeds may be."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,11 @@ def read_network(fields: Fields) -> RecordedNetwork:
             raise RecordError(f"{config.where}: '{key}' is {config.integer(key)}; only {size} can be replayed")
     if "phase" in config and config.text("phase") not in _PHASES:
         raise RecordError(f"{config.where}: 'phase' is {config.text('phase')!r}; known: {', '.join(_PHASES)}")
-    sizes = {name: config.integer(key, most=_MOST) for name, key in _SIZES.items()}
+    sizes = {name: config.integer(key, most=MOST) for name, key in _SIZES.items()}
     reads_text = "sentence" in fields
     seer = SeerConfig(
         **sizes,
-        foresight_tokens=config.integer("num_obs_token_per_image", most=_MOST) if config.flag("obs_pred") else 0,
+        foresight_tokens=config.integer("num_obs_token_per_image", most=MOST) if config.flag("obs_pred") else 0,
         finger_widths=config.flag("gripper_width"),
         attention=read_attention(config),
         vision=_vision(fields),
@@ -119,16 +116,9 @@ def build_network(network: RecordedNetwork) -> Seer:
     """The network with the recorded weights, on the CPU, in float32 and evaluation mode."""
     with uninitialised():
         model = Seer(network.config).eval()
-    fill_drawn(model, network.weight_seed, leave=() if network.reads_text else ("clip_model.",))
+    leave = () if network.reads_text else ("clip_model.",)
+    fill_drawn(model, network.weight_seed, computed=COMPUTED, leave=leave)
     return model
-
-
-@torch.no_grad()
-def fill_drawn(module: nn.Module, seed: int, *, leave: tuple[str, ...] = ()) -> None:
-    """Give a module the weights of the recipe, but for names that begin as `leave` says."""
-    for name, parameter in module.named_parameters():
-        if name not in COMPUTED and not name.startswith(leave):
-            parameter.copy_(torch.from_numpy(draw_weight(name, tuple(parameter.shape), seed)))
 
 
 def use_recorded_mask(model: Seer, network: RecordedNetwork, arrays: Arrays, fields: Fields) -> bool:
@@ -175,16 +165,10 @@ def _goal_offset(fields: Fields) -> int:
     """`atten_goal`, which may be left out or false for none."""
     if "atten_goal" not in fields or fields.is_false("atten_goal"):
         return 0
-    return fields.integer("atten_goal", least=0, most=_MOST)
+    return fields.integer("atten_goal", least=0, most=MOST)
 
 
 def _vision(fields: Fields) -> VisionConfig:
     """The vision encoder: ViT-B/16 unless the record says otherwise."""
-    if "small" not in fields:
-        return VisionConfig()
-    small = fields.inner("small")
-    small.refuse_unknown(("E", "vdepth", "vheads"))
-    width, depth, heads = (small.integer(key, most=_MOST) for key in ("E", "vdepth", "vheads"))
-    if width % heads or width % 4:
-        raise RecordError(f"{small.where}: 'E' is {width}; it must be a multiple of 4 and of vheads ({heads})")
-    return VisionConfig(width, depth, heads)
+    sizes = reduced_vision(fields)
+    return VisionConfig() if sizes is None else VisionConfig(*sizes)

@@ -69,22 +69,3 @@ def draw_inputs(seed: int, batch: int, window: int) -> Inputs:
         widths=uniform(2, 0.04),
         actions=np.concatenate([uniform(6, 1.0), sign()], axis=-1),
     )
-
-
-def draw_text_feature(seed: int) -> Float32:
-    """The feature (512,) that stands for any sentence in recordings of wrappers."""
-    return np.random.RandomState(seed).standard_normal(512).astype(np.float32)
-
-
-def draw_picture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
-    """A picture (height, width, 3), uint8: four plane waves in each channel, and noise."""
-    generator = np.random.RandomState(seed)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    waves = np.zeros((height, width, 3))
-    for channel in range(3):
-        for _ in range(4):
-            across, down = generator.uniform(-0.2, 0.2, 2)
-            phase = generator.uniform(0, 6.28)
-            waves[..., channel] += np.sin(across * x + down * y + phase)
-    pixels = 127.5 + 40 * waves + generator.uniform(-15, 15, waves.shape)
-    return np.clip(pixels, 0, 255).astype(np.uint8)

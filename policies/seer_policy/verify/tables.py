@@ -13,10 +13,11 @@ from seer_bench_nn.clip_text import ClipTextEncoder
 from seer_bench_nn.clip_tokenizer import tokenize
 from seer_bench_nn.loading import uninitialised
 from seer_bench_nn.recordings.fields import Fields
+from seer_bench_nn.recordings.networks import fill_drawn
 
 from ..config import TokenLayout
 from ..mask import attention_mask
-from .network import fill_drawn, read_attention, told_seed
+from .network import read_attention, told_seed
 from .tolerances import FULL, PIXEL, PIXEL_SUM
 
 _SHAPE = "__shape"

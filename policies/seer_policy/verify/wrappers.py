@@ -7,7 +7,6 @@ And once everything runs as in an evaluation, from observations to actions, with
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from seer_bench.verification.compare import Comparison
 from seer_bench.verification.recording import RecordError, Recording
 from seer_bench_nn.clip_image import clip_image
 from seer_bench_nn.recordings.fields import Fields
+from seer_bench_nn.recordings.rollouts import read_pictures, read_resets, read_text_feature
 
 from ..calvin import CalvinWrapper
 from ..fast import FastSeer
@@ -28,15 +28,12 @@ from ..libero import LiberoWrapper
 from ..model import Seer
 from ..policy import SeerPolicy, Wrapper
 from .network import RecordedNetwork, build_network, read_network
-from .recipe import draw_picture, draw_text_feature
 from .tolerances import ENSEMBLE, REDUCED
 
 _TEXT_SEED = 777
 """Of the feature that stands for every sentence, unless the record says otherwise."""
 _SLOT = 3
 """Any number does; that it is not 0 shows that slots are kept apart by their numbers."""
-_PICTURE = re.compile(r"synth\((\w+)\+10\*t(?:\+(\d+))?,\s*(\d+),\s*(\d+)\)")
-_GREATEST_PICTURE = 4096
 _COMMON = (
     "config", "small", "weight_seed", "obs_seed", "image_seed", "images", "text_feature", "resets", "steps", "note",
 )  # fmt: skip
@@ -78,7 +75,7 @@ def compare_calvin(recording: Recording, comparison: Comparison) -> None:
     network = read_network(fields)
     steps = fields.integer("steps", most=10_000)
     robot = recording.arrays.floats("robot_obs", (steps, 15))
-    pictures = _pictures(fields, steps)
+    pictures = read_pictures(fields, steps)
     observations: list[Observation] = [
         {"rgb_static": static, "rgb_gripper": gripper, "robot_obs": robot[t]}
         for t, (static, gripper) in enumerate(pictures)
@@ -102,7 +99,7 @@ def compare_libero(recording: Recording, comparison: Comparison) -> None:
     poses = {"eef_position": position, "eef_euler": rotation.as_euler("xyz"), "gripper_qpos": widths}
     observations: list[Observation] = [
         {"rgb_agentview": agent, "rgb_eye_in_hand": hand, **{name: values[t] for name, values in poses.items()}}
-        for t, (agent, hand) in enumerate(_pictures(fields, steps))
+        for t, (agent, hand) in enumerate(read_pictures(fields, steps))
     ]
     temperature = fields.number("ensembling_temp")
 
@@ -211,45 +208,12 @@ def _rollout(
     """Read what both benchmarks' records share."""
     config, steps = network.config, len(observations)
     leading = (steps, 1, config.history, config.action_tokens)
-    resets = fields.numbers("resets") if "resets" in fields else [0.0]
-    if any(step not in range(steps) for step in resets) or 0 not in resets:
-        raise RecordError(f"{fields.where}: 'resets' must be steps below {steps}, 0 among them; it is {resets}")
-    feature = _one_number(fields, "text_feature", r"RandomState\((\d+)\)\.standard_normal\(512\)", _TEXT_SEED)
     return _Rollout(
         network=network,
-        text=draw_text_feature(feature),
-        resets=frozenset(int(step) for step in resets),
+        text=read_text_feature(fields, _TEXT_SEED),
+        resets=read_resets(fields, steps),
         observations=observations,
         actions=recording.arrays.floats("actions", (steps, 7)),
         arm=recording.arrays.floats("arm", (*leading, 6)),
         gripper=recording.arrays.floats("gripper", (*leading, 1)),
     )
-
-
-def _pictures(fields: Fields, steps: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Frames of the primary and of the wrist camera by step, drawn as the key `images` says."""
-    text = fields.text("images")
-    cameras = _PICTURE.findall(text)
-    if len(cameras) != 2:
-        raise RecordError(
-            f"{fields.where}: 'images' must tell two cameras as synth(KEY+10*t+OFFSET,HEIGHT,WIDTH), it is {text!r}"
-        )
-    first, second = (
-        (fields.integer(key, least=0) + int(offset or 0), int(height), int(width))
-        for key, offset, height, width in cameras
-    )
-    if min(*first[1:], *second[1:]) < 1 or max(*first[1:], *second[1:]) > _GREATEST_PICTURE:
-        raise RecordError(f"{fields.where}: 'images' must be of 1 to {_GREATEST_PICTURE} pixels a side, it is {text!r}")
-    for t in range(steps):
-        primary, wrist = (draw_picture(seed + 10 * t, height, width) for seed, height, width in (first, second))
-        yield primary, wrist
-
-
-def _one_number(fields: Fields, key: str, pattern: str, default: int) -> int:
-    """The number in a sentence that must read as `pattern` says; `default` where the key is missing."""
-    if key not in fields:
-        return default
-    found = re.match(pattern, fields.text(key))
-    if not found:
-        raise RecordError(f"{fields.where}: '{key}' is {fields.text(key)!r}; it must begin as {pattern}")
-    return int(found[1])

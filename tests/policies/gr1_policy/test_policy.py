@@ -14,7 +14,8 @@ import torch
 
 from calvin_benchmark.benchmark import CalvinBenchmark
 from gr1_policy import policy as policy_module
-from gr1_policy.images import gr1_image
+from gr1_policy.images import denormalise, gr1_image
+from gr1_policy.losses import image_labels
 from gr1_policy.policy import Gr1Policy, make_policy
 from libero_benchmark.benchmark import LiberoBenchmark
 from seer_bench import AssetError, CheckpointError, PolicyContext, UsageError, check_policy
@@ -102,6 +103,26 @@ def test_the_gripper_opens_above_even_odds_alone() -> None:
     assert (made[:, 0, :6] == 1.5).all(), "the arm is not clipped"
 
 
+def test_it_shows_what_it_foresees() -> None:
+    policy, rng = tiny_gr1(context()), np.random.default_rng(0)
+    assert policy.spec.foresight == ("rgb_static", "rgb_gripper")
+    policy.reset([0, 1], ["open the drawer"] * 2, [0, 0])
+    assert policy.foresee(1) is None
+    seen = look(rng)
+    policy.act([1], seen)
+    frames = {name: seen[name][0].copy() for name in policy.spec.foresight}
+    policy._gr1.foresee = lambda slot: image_labels(torch.stack([gr1_image(frames[name]) for name in frames]))
+    seen["rgb_static"][...] = 0  # as the engine may
+    foreseen = policy.foresee(1)
+    assert foreseen is not None
+    assert foreseen.steps == 3
+    for name, frame in frames.items():  # what is foreseen here is the present
+        shown = torch.from_numpy(foreseen.images[name]).permute(2, 0, 1)
+        assert (shown.int() - denormalise(gr1_image(frame)).int()).abs().max() <= 1
+    policy.reset([1], ["push the switch"], [0])
+    assert policy.foresee(1) is None
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The published sizes are those of the tiny network."""
@@ -116,6 +137,20 @@ def test_a_snapshot_that_holds_everything_needs_nothing_else(tmp_path, tiny, mon
     assert policy.spec.batch == 1
     assert policy.spec.arm == {"method": "GR-1"}
     assert policy.spec.settings == {"mae": "in the snapshot", "clip": "in the snapshot", "device": "cpu"}
+
+
+def test_what_a_snapshot_lacks_or_has_too_much_is_said(tmp_path, tiny):
+    path = write_snapshot(tmp_path / "s.pt", tiny_network(), frozen=True)
+    weights = torch.load(path)["state_dict"]
+    foresight = ("obs_queries.", "obs_hand_queries.", "mask_token", "decoder_")
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith(foresight)}
+    torch.save({"state_dict": kept | {f"head.{i}": torch.zeros(1) for i in range(5)}}, path)
+    policy = make_policy(context(checkpoint=path))
+    assert policy.spec.foresight == ()
+    assert policy.foresee(0) is None
+    (note,) = policy.spec.notes
+    assert ": 5 tensors are left out, as in the published code" in note
+    assert note.endswith("head.0, head.1, head.2, head.3, ...")
 
 
 def test_encoders_that_it_does_not_hold_are_looked_for(tmp_path, tiny, monkeypatch):

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from seer_bench_nn.clip_image import clip_image, denormalise
+from seer_bench_nn.foreseen import foreseen_images
 from seer_bench_nn.patches import patchify
 from seer_policy.calvin import CalvinWrapper
 from seer_policy.config import SeerConfig, TextConfig, VisionConfig
 from seer_policy.fast import FastSeer
-from seer_policy.foresight import foreseen_images
 from seer_policy.losses import image_labels
 from seer_policy.model import Seer
 from seer_policy.policy import SeerPolicy
@@ -33,11 +33,16 @@ def cut(frame: np.ndarray) -> np.ndarray:
     return denormalise(clip_image(frame)).permute(1, 2, 0).numpy()
 
 
+def pictures(patches: torch.Tensor, frames: list[np.ndarray]) -> list[np.ndarray]:
+    """What is shown of foreseen patches."""
+    return foreseen_images(patches, torch.stack([clip_image(frame) for frame in frames]), denormalise)
+
+
 @pytest.mark.parametrize("size", [(200, 200), (84, 84), (128, 128), (480, 640)])
 def test_a_perfect_prediction_of_the_current_frame_gives_it_back(size):
     frames = [picture(*size), picture(*size)[:, ::-1].copy()]
     labels = image_labels(torch.stack([clip_image(frame) for frame in frames]))
-    for image, frame in zip(foreseen_images(labels, frames), frames, strict=True):
+    for image, frame in zip(pictures(labels, frames), frames, strict=True):
         assert image.shape == (224, 224, 3)
         assert image.dtype == np.uint8
         assert np.abs(image.astype(int) - cut(frame)).max() <= 1
@@ -47,13 +52,13 @@ def test_brightness_and_contrast_of_a_patch_are_those_of_the_present():
     """A frame that differs in nothing else is predicted by the same patches, so that the present one comes back."""
     now = picture(224, 224)
     brighter = 1.5 * clip_image(now) + 0.7
-    (image,) = foreseen_images(image_labels(brighter[None]), [now])
+    (image,) = pictures(image_labels(brighter[None]), [now])
     assert np.abs(image.astype(int) - now).max() <= 1
 
 
 def test_the_pattern_within_a_patch_comes_from_the_prediction():
     now = picture(224, 224) // 2 + 64
-    (image,) = foreseen_images(-image_labels(clip_image(now)[None]), [now])
+    (image,) = pictures(-image_labels(clip_image(now)[None]), [now])
     assert np.abs(image.astype(int) - now)[160:, 160:].mean() > 20
     # Normalised, picture and negative add up to twice the patch's mean.
     both = patchify(clip_image(image) + clip_image(now))

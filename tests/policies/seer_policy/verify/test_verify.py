@@ -235,8 +235,9 @@ def test_files_of_no_recorded_network_are_checked_as_far_as_they_can_be(copied):
 
 
 def test_the_recipe_is_that_of_the_recordings(golden):
+    from seer_bench_nn.recordings.rollouts import draw_picture
     from seer_bench_nn.recordings.weights import draw_weight
-    from seer_policy.verify.recipe import draw_inputs, draw_picture
+    from seer_policy.verify.recipe import draw_inputs
 
     for name, shape in {"a.weight": (3, 4), "b.bias": (5,), "c.weight": (2,), "d": (), "e.latents": (2, 3)}.items():
         np.testing.assert_array_equal(draw_weight(name, shape, 7), golden.recipe.weight(name, shape, 7))

@@ -90,6 +90,9 @@ class PolicySpec:
     arm: Mapping[str, str] = field(default_factory=dict)
     """What the policy says of itself where results stand in a table, from its checkpoint where that tells: "method" is
     the method's name as tables print it. `--arm key=value` overrides it."""
+    incidental: tuple[str, ...] = ()
+    """Keys of `--policy-arg` that shape no action, e.g. of a time-out. They are recorded and no part of a run's
+    identity: it may be gone on with under other values."""
     notes: tuple[str, ...] = ()
     """Lines that a run shows before it begins, e.g. which observation feeds which input. No part of its identity."""
 

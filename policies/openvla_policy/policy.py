@@ -52,6 +52,7 @@ class OpenVlaPolicy(Policy):
             ),
             settings={"unnorm_key": unnorm_key, "center_crop": "on" if center_crop else "off"},
             arm={"method": "OpenVLA"},
+            incidental=("timeout", "wait"),
         )
         self._client, self._unnorm_key, self._center_crop = client, unnorm_key, center_crop
         self._instructions: dict[int, str] = {}

@@ -10,6 +10,8 @@ from seer_bench import PolicyArgs, UsageError
 
 URL_VARIABLE = "SEER_BENCH_REMOTE_URL"
 TOKEN_VARIABLE = "SEER_BENCH_REMOTE_TOKEN"  # noqa: S105 - its name, not the token
+INCIDENTAL = ("timeout", "wait")
+"""Options that shape no action."""
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "openpi-libero": {
         "keys": "observation/image:rgb_agentview,observation/wrist_image:rgb_eye_in_hand,"
@@ -26,7 +28,7 @@ class RemoteOptions:
     """The options, checked."""
 
     url: str
-    """Of the server. In the environment it is no part of the run's identity, so the server may move."""
+    """Of the server. No part of the run's identity where the server says who it is, or the environment gives it."""
     token: str | None = field(default=None, repr=False)
     """Of the environment alone: options are recorded."""
     timeout: float = 300.0

@@ -25,7 +25,7 @@ from seer_bench.serving.host import ForgottenError
 from seer_bench.serving.metadata import PlainServer
 
 from .link import Link
-from .options import RemoteOptions
+from .options import INCIDENTAL, RemoteOptions
 from .pictures import fit
 
 
@@ -71,6 +71,7 @@ class PlainClient(Policy):
             chunk=options.chunk or server.chunk or 1,
             settings=settings,
             arm={"method": options.name or server.policy or "remote"},
+            incidental=INCIDENTAL,  # the address stays: nothing else tells which model answers
         )
         self._link, self._episodes, self._resize = link, server.episodes, options.resize
         self._slots: dict[int, _Slot] = {}

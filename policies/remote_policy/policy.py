@@ -25,7 +25,7 @@ from seer_bench.serving.messages import Call, write_call
 from seer_bench.serving.metadata import KEY, PlainServer, ServedPolicy
 
 from .link import Link
-from .options import RemoteOptions
+from .options import INCIDENTAL, RemoteOptions
 from .plain import PlainClient
 
 
@@ -68,7 +68,13 @@ class ServedPolicyClient(Policy):
             raise UsageError(f"{options.url} declares everything itself; leave out the option {given[0]}=.")
         spec = server.spec
         self.spec = PolicySpec(
-            spec.observations, spec.action, chunk=spec.chunk, batch=spec.batch, settings=server.settings(), arm=spec.arm
+            spec.observations,
+            spec.action,
+            chunk=spec.chunk,
+            batch=spec.batch,
+            settings=server.settings(),
+            arm=spec.arm,
+            incidental=("url", *INCIDENTAL),  # the server says who it is
         )
         self._link = link
         self._client = uuid.uuid4().hex

@@ -62,6 +62,7 @@ class VlaEvalPolicy(Policy):
             batch=batch,
             settings=dict(settings),
             arm={"method": method},
+            incidental=("timeout", "wait"),
             notes=notes,
         )
         self._translator, self._connect = translator, connect

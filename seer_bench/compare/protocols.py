@@ -53,7 +53,7 @@ def _again(a: ComparedArm, b: ComparedArm) -> str:
         command += ["--ckpt", manifest.checkpoint.name]
     if manifest.seed:
         command += ["--seed", str(manifest.seed)]
-    for option, values in (("--policy-arg", manifest.policy.options), ("--arm", manifest.arm)):
+    for option, values in (("--policy-arg", manifest.policy.arguments), ("--arm", manifest.arm)):
         for key, value in sorted(values.items()):
             command += [option, f"{key}={value}"]
     return shlex.join([*command, "--out", "DIRECTORY"])

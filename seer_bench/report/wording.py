@@ -193,7 +193,7 @@ def _arguments(manifest: Manifest) -> list[str]:
         arguments += ["--seed", str(manifest.seed)]
     if manifest.backend not in PLAIN_BACKENDS:
         arguments += ["--backend", manifest.backend]
-    for option, values in (("--policy-arg", policy.options), ("--arm", manifest.arm)):
+    for option, values in (("--policy-arg", policy.arguments), ("--arm", manifest.arm)):
         for key, value in sorted(values.items()):
             arguments += [option, f"{key}={value}"]
     return [*arguments, "--fast"] if policy.fast else arguments

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seer_bench.errors import SeerBenchError
@@ -40,7 +40,8 @@ class Held:
     def plays(self, asked: Asked) -> bool:
         """Whether it is the run that is asked for."""
         manifest = self.manifest
-        return not manifest.policy.fast and asked == Asked(
+        shaping = {key: value for key, value in asked.options.items() if key not in manifest.policy.incidental}
+        return not manifest.policy.fast and replace(asked, options=shaping) == Asked(
             manifest.policy.name,
             dict(manifest.policy.options),
             arm_of_run(manifest),

@@ -24,6 +24,7 @@ _FIELDS = {
 }  # fmt: skip
 _POLICY_FIELDS = {
     "name", "distribution", "version", "privileged", "options", "settings", "chunk", "batch", "threads", "fast",
+    "incidental",
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ class PolicyId:
     privileged: bool = False
     """It reads the simulator's state; every table marks it."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """`--policy-arg key=value`."""
+    """`--policy-arg key=value`, but for `incidental`."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """What else shapes the policy's actions, as `PolicySpec.settings` declares it."""
     chunk: int = 1
@@ -51,6 +52,13 @@ class PolicyId:
     """CPU threads that the policy may use."""
     fast: bool = False
     """Batches were as long as chance made them; every table marks it."""
+    incidental: Mapping[str, str] = field(default_factory=dict)
+    """Options that shape no action, as `PolicySpec.incidental` declares them; never compared."""
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """All that `--policy-arg` said."""
+        return {**self.options, **self.incidental}
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ class Manifest:
                 "settings": self.protocol.settings,
             },
             "backend": self.backend,
-            "policy": asdict(self.policy),
+            "policy": {key: value for key, value in asdict(self.policy).items() if key != "incidental"},
             "checkpoint": None if self.checkpoint is None else {"sha256": self.checkpoint.sha256},
             "seed": self.seed,
             "arm": dict(self.arm),
@@ -262,7 +270,7 @@ def _protocol(data: Json, source: str) -> EvaluationProtocol:
 
 def _policy(data: Json, where: str) -> PolicyId:
     """The policy's part of a manifest."""
-    data = {"settings": {}, **data}  # older manifests lack them
+    data = {"settings": {}, "incidental": {}, **data}  # older manifests lack them
     check_keys(data, _POLICY_FIELDS, where)
     return PolicyId(
         name=take(data, "name", where, str),
@@ -275,6 +283,7 @@ def _policy(data: Json, where: str) -> PolicyId:
         batch=take(data, "batch", where, int),
         threads=take(data, "threads", where, int),
         fast=take(data, "fast", where, bool),
+        incidental=take_strings(data, "incidental", where),
     )
 
 

@@ -144,8 +144,8 @@ class Index:
         return self.folder / INDEX
 
 
-def read_index(folder: Path, subject: str) -> Index:
-    """The records of a folder, in the index's order.
+def read_index(folder: Path, *subjects: str) -> Index:
+    """The records of a folder about one of the subjects, in the index's order.
 
     Raises:
         UsageError: there is no index, it cannot be read, is of another schema or subject, or is malformed.
@@ -162,8 +162,9 @@ def read_index(folder: Path, subject: str) -> Index:
     if not isinstance(tree, dict) or tree.get("schema") != SCHEMA:
         found = tree.get("schema") if isinstance(tree, dict) else None
         raise UsageError(f"{path}: schema is {found!r}, this version of seer-bench reads {SCHEMA!r}")
-    if tree.get("subject") != subject:
-        raise UsageError(f"{path}: subject is {tree.get('subject')!r}, expected {subject!r}")
+    if tree.get("subject") not in subjects:
+        expected = " or ".join(map(repr, dict.fromkeys(subjects)))
+        raise UsageError(f"{path}: subject is {tree.get('subject')!r}, expected {expected}")
     records = tree.get("records")
     if not isinstance(records, dict) or not records:
         raise UsageError(f"{path}: 'records' must be an object with at least one record")

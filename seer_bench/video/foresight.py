@@ -64,7 +64,7 @@ class ForesightRequest:
         Raises:
             UsageError: it cannot be built, does not fit the benchmark, or foresees no images.
         """
-        name, options = manifest.policy.name, manifest.policy.options
+        name, options = manifest.policy.name, manifest.policy.arguments
         path = None if self.checkpoint is None else self.checkpoint.absolute()
         threads = self.threads_of(manifest)
         policy = load_policy(name, PolicyContext(interface, manifest.protocol, path, self.device, threads, options))

@@ -15,7 +15,7 @@ from seer_bench.verification.records import Comparator, verify_records
 from ..needs import needs_torch
 
 SUBJECT = "seer"
-"""Of folders of recordings; those of all policies lie together."""
+"""Of folders of recordings; those of all policies may lie together."""
 
 
 class GoldenVerifier(ABC):
@@ -59,7 +59,7 @@ class GoldenVerifier(ABC):
                 f"no recordings of {self.title} are packaged, because only the published code can make them. "
                 f"Give a folder of them: seer-bench verify {self.command} --golden DIR"
             )
-        index = read_index(golden, SUBJECT)
+        index = read_index(golden, SUBJECT, self.command)
         with needs_torch(f"seer-bench verify {self.command}"):
             comparators = self.comparators(index)
         yield from verify_records(index.recordings, comparators, None, folder=golden, progress=progress)

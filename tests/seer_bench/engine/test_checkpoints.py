@@ -20,8 +20,8 @@ from seer_bench import CheckpointError
 
 class Fetching(RandomPolicy):
     def __init__(self, context):
-        super().__init__(replace(context, checkpoint=None))
-        self.spec = replace(self.spec, notes=(f"weights: {context.checkpoint.read_text()}",))
+        super().__init__(replace(context, checkpoint=None, options={}))
+        self.spec = replace(self.spec, notes=(f"weights: {context.checkpoint.read_text()}",), incidental=("wait",))
 
 def fetch(text):
     if text != "owner/name@v1":
@@ -104,11 +104,18 @@ def test_what_is_no_path_is_fetched_by_a_policy_that_can(fetching, folder):
         local_checkpoint(POLICY, Path("owner/name@v1"))
 
 
+def asked(policy, out, **options):
+    checkpoint = Path("owner/name@v1")
+    return RunRequest("calvin", policy, out, protocol="calvin-embedded/v1", checkpoint=checkpoint, options=options)
+
+
+def test_options_that_shape_no_action_are_kept_apart(fetching, tmp_path):
+    policy = prepare(asked(fetching, tmp_path / "run", wait="9", speed="2")).manifest.policy
+    assert (policy.options, policy.incidental) == ({"speed": "2"}, {"wait": "9"})
+
+
 def test_a_run_of_a_fetched_checkpoint_has_its_hash_and_shows_the_notes_of_the_policy(fetching, folder, tmp_path):
-    request = RunRequest(
-        "calvin", fetching, tmp_path / "run", protocol="calvin-embedded/v1", checkpoint=Path("owner/name@v1")
-    )
-    prepared = prepare(request)
+    prepared = prepare(asked(fetching, tmp_path / "run"))
     assert prepared.request.checkpoint == folder / "fetched"
     assert prepared.manifest.checkpoint.sha256 == hashlib.sha256(b"1").hexdigest()
     assert prepared.notes == ("weights: 1",)

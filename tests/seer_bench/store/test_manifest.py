@@ -76,6 +76,15 @@ def test_another_policy_is_refused(manifest: Manifest, field: str) -> None:
         check_same_run(asked, manifest, HERE)
 
 
+def test_incidental_options_are_recorded_and_never_compared(manifest: Manifest) -> None:
+    policy = replace(manifest.policy, options={"k": "1"}, incidental={"timeout": "3"})
+    held = replace(manifest, policy=policy)
+    assert Manifest.from_json(stored(held), source="x").policy.arguments == {"k": "1", "timeout": "3"}
+    asked = replace(manifest, policy=replace(policy, incidental={"wait": "9"}))
+    check_same_run(asked, held, HERE)
+    assert asked.identity == held.identity
+
+
 def test_a_manifest_from_before_settings_can_be_read(manifest: Manifest) -> None:
     data = stored(manifest)
     del data["policy"]["settings"]

@@ -107,3 +107,9 @@ def test_a_record_names_one_file_of_each_sort(folder):
     _write(folder, {"records": {"a": {"kind": "numbers", "files": ["a.npz", "b.npz"]}}})
     (verdict,) = _verify(folder)
     assert (verdict.status, "must name one .npz file" in verdict.detail) == ("different", True)
+
+
+def test_a_folder_may_be_about_one_of_several_subjects(folder):
+    assert read_index(folder, "smelling", "counting").recordings
+    with pytest.raises(UsageError, match="subject is 'counting', expected 'smelling' or 'tasting'"):
+        read_index(folder, "smelling", "tasting")

@@ -64,7 +64,9 @@ class PolicyRules:
         self.wanted[0] = Rehearsal(self.first, guarded=True).play([0], steps=_MANY_STEPS)[0]
         self.wanted[1] = Rehearsal(self.first, guarded=True).play([1], slots=[2])[0]
         form = f"(n, {self.first.spec.chunk}, {self.first.spec.action.dim}) {self.wanted[0].dtype}"
-        self.told("form", f"{form}, finite; inputs and global random states are left alone")
+        arm, gripper = self.wanted[0][..., :-1], self.wanted[0][..., -1]
+        values = f"arm {_range(arm)}, gripper {_range(gripper)}"
+        self.told("form", f"{form}, finite ({values}); inputs and global random states are left alone")
 
     def _determinism(self) -> None:
         """Instances differ in nothing."""
@@ -194,6 +196,11 @@ def difference(found: Array, wanted: Array) -> str:
         f"step {step}, action {action}, entry {entry} is {found[step, action, entry]:.6g} instead of "
         f"{wanted[step, action, entry]:.6g}"
     )
+
+
+def _range(values: Array) -> str:
+    """The least and the largest of some numbers, by which an author sees a wrong scale."""
+    return f"{values.min():.3g} to {values.max():.3g}"
 
 
 def _in_turns(*players: tuple[Rehearsal, int]) -> list[Array]:

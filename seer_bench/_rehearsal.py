@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import random
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seer_bench._blame import described
 from seer_bench.contracts import Array, Foresight, Policy, Unit
 from seer_bench.conventions import FieldSpec, ImageSpec
 from seer_bench.errors import CheckFailedError
@@ -118,24 +120,41 @@ class Rehearsal:
         try:
             answer = method(*arguments)
         except (Exception, SystemExit) as error:
-            raise CheckFailedError(
-                f"{name}: it failed on made-up observations, slots {list(slots)}: {type(error).__name__}: {error}"
-            ) from error
+            why = f"{name}: it failed for slots {list(slots)}: {described(error)}"
+            raise CheckFailedError(f"{why}{_next_step(name, slots, error)}") from error
         if self._guarded:
             refuse_moved(before, name)
         return answer
 
 
+def _next_step(name: str, slots: Sequence[int], error: BaseException) -> str:
+    """What the commonest exceptions of a policy mean; they do not say it themselves."""
+    if isinstance(error, TypeError) and error.__traceback__ and error.__traceback__.tb_next is None:
+        arguments = list(inspect.signature(getattr(Policy, name)).parameters)[1:]
+        return f"; it is called as {name}({', '.join(arguments)})"
+    if isinstance(error, IndexError) and any(slot >= len(slots) for slot in slots):
+        return "; a slot is any number, so keep what it remembers in a dictionary"
+    return ""
+
+
 def _check_form(answer: object, shape: tuple[int, ...], step: int) -> None:
     """Refuse what the engine would refuse."""
     if not isinstance(answer, np.ndarray):
-        raise CheckFailedError(f"shape: act returned {type(answer).__name__}; return a NumPy array of shape {shape}.")
+        how = ", e.g. with .detach().cpu().numpy()" if hasattr(answer, "detach") else ""
+        raise CheckFailedError(
+            f"shape: act returned {type(answer).__name__}; return a NumPy array of shape {shape}{how}."
+        )
     if answer.shape != shape:
-        raise CheckFailedError(f"shape: act returned {answer.shape}; (slots, chunk, action.dim) is {shape}.")
+        how = "; the axis of the chunk is missing: actions[:, None] if it is 1" if answer.shape == shape[::2] else ""
+        raise CheckFailedError(f"shape: act returned {answer.shape}; (slots, chunk, action.dim) is {shape}{how}.")
     if answer.dtype.kind != "f":
-        raise CheckFailedError(f"dtype: act returned {answer.dtype}; return a floating dtype.")
-    if not np.isfinite(answer).all():
-        raise CheckFailedError(f"finite: act returned NaN or infinity at step {step}.")
+        raise CheckFailedError(
+            f"dtype: act returned {answer.dtype}; return a floating dtype, e.g. actions.astype(np.float32)."
+        )
+    if not (finite := np.isfinite(answer)).all():
+        row, action, entry = (int(i) for i in np.argwhere(~finite)[0])
+        where = f"step {step}, row {row}, action {action}, entry {entry}"
+        raise CheckFailedError(f"finite: act returned {answer[row, action, entry]} at {where}.")
 
 
 def _check_foresight(found: object, fields: Sequence[str]) -> None:

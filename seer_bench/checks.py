@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 from threadpoolctl import threadpool_limits
 
+from seer_bench._blame import described
 from seer_bench._policy_rules import PolicyRules, Told, difference
 from seer_bench._rehearsal import Rehearsal, random_states, refuse_moved, same, seeded
 from seer_bench.contracts import Array, Policy, PolicyContext
@@ -123,7 +124,7 @@ def _build(policy: str | PolicyFactory, context: PolicyContext, *, seed: int = 0
         except SeerBenchError:
             raise
         except Exception as error:
-            raise CheckFailedError(f"building: it failed: {type(error).__name__}: {error}") from error
+            raise CheckFailedError(f"building: it failed: {described(error)}") from error
         if not isinstance(built, Policy):
             raise CheckFailedError(
                 f"building: the factory built {type(built).__name__}, which is no seer_bench.Policy."
@@ -204,4 +205,4 @@ def _close(built: Sequence[Policy]) -> None:
         try:
             policy.close()
         except Exception as error:
-            raise CheckFailedError(f"close: it failed: {type(error).__name__}: {error}") from error
+            raise CheckFailedError(f"close: it failed: {described(error)}") from error

@@ -103,6 +103,11 @@ def check_conventions(policy: PolicySpec, interface: Interface) -> None:
     Raises:
         ConventionError: naming the first field that is missing or differs, with both values.
     """
+    if not isinstance(policy.observations, Mapping):
+        raise ConventionError(
+            f"the policy declares observations of type {type(policy.observations).__name__}; write a dictionary from "
+            "field to ImageSpec or VectorSpec."
+        )
     for name, wanted in policy.observations.items():
         offered = interface.observations.get(name)
         if offered is None:

@@ -10,6 +10,7 @@ Nobody but the policy can notice a misspelt key or a value that cannot be; this 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ Word = TypeVar("Word", bound=str)
 class PolicyArgs:
     """Options of a policy.
 
-    Each method returns the value of a key, or `default` where the key is not given.
+    Each method returns the value of a key; most take a `default` for where the key is not given.
 
     Args:
         policy: the policy's name, for messages.
@@ -36,14 +37,14 @@ class PolicyArgs:
     """
 
     def __init__(self, policy: str, given: Mapping[str, str], known: Iterable[str] = ()) -> None:
-        self._given = given
+        self._policy, self._given = policy, given
         known = tuple(known)
         for key, value in given.items():
             if not known:
                 raise UsageError(f"the policy '{policy}' has no options; leave --policy-arg {key}={value} out.")
             if key not in known:
-                hint = "Give it as --policy-arg key=value."
-                raise UnknownNameError(f"option of the policy '{policy}'", key, known, hint)
+                hint = f"What the policy '{policy}' takes is given as --policy-arg key=value."
+                raise UnknownNameError("option", key, known, hint)
 
     def __contains__(self, key: str) -> bool:
         """Whether a key is given."""
@@ -61,16 +62,21 @@ class PolicyArgs:
             raise UsageError(f"--policy-arg {key}={text}: give a whole number of at least 1.")
         return int(text)
 
-    def number(self, key: str, default: Default, unit: str = "") -> float | Default:
-        """A finite number above 0, of a unit that messages name, e.g. "seconds"; raises UsageError."""
+    def number(self, key: str, default: Default, unit: str = "", *, at_least: float | None = None) -> float | Default:
+        """A finite number above 0, or from `at_least` on, of a unit that messages name, e.g. "seconds".
+
+        Raises:
+            UsageError: it is another one, or none.
+        """
         if (text := self._given.get(key)) is None:
             return default
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and value > 0):
-            raise UsageError(f"--policy-arg {key}={text}: give a number {f'of {unit} ' if unit else ''}above 0.")
+        if not math.isfinite(value) or (value <= 0 if at_least is None else value < at_least):
+            bound = "above 0" if at_least is None else f"of at least {at_least:g}"
+            raise UsageError(f"--policy-arg {key}={text}: give a number {f'of {unit} ' if unit else ''}{bound}.")
         return value
 
     def choice(self, key: str, default: Word, choices: Iterable[Word]) -> Word:
@@ -84,16 +90,34 @@ class PolicyArgs:
         """On or off; raises UsageError."""
         return self.choice(key, "on" if default else "off", ("on", "off")) == "on"
 
-    def address(self, key: str, default: Default, *schemes: str) -> str | Default:
-        """The address of a server, e.g. `address("url", None, "ws", "wss")`; raises UsageError."""
-        if (text := self._given.get(key)) is None:
-            return default
+    def address(self, key: str, *schemes: str, variable: str, start: str) -> str:
+        """The address of a server, of a key or else of an environment variable.
+
+        Options are part of a run's identity, the environment is not: a server whose address stands there may move.
+
+        Args:
+            key: e.g. "url".
+            schemes: what an address may begin with, e.g. "ws", "wss".
+            variable: name of the environment variable.
+            start: a sentence for whoever gives neither: how to start a server.
+
+        Raises:
+            UsageError: it is given nowhere, or is no address.
+        """
+        forms = [f"{scheme}://HOST:PORT" for scheme in schemes]
+        where, text = f"--policy-arg {key}", self._given.get(key)
+        if text is None:
+            where, text = variable, os.environ.get(variable)
+        if not text:
+            raise UsageError(
+                f"the policy '{self._policy}' needs the address of a server: --policy-arg {key}={forms[0]}, or the "
+                f"variable {variable}. {start}"
+            )
         try:
             parts = urlsplit(text)
             complete = parts.scheme in schemes and parts.hostname and parts.port != 0
         except ValueError:  # a port that is no number
             complete = False
         if not complete:
-            forms = " or ".join(f"{scheme}://HOST:PORT" for scheme in schemes)
-            raise UsageError(f"--policy-arg {key}={text}: give {forms}.")
+            raise UsageError(f"{where}={text}: give {' or '.join(forms)}.")
         return text

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from seer_bench._blame import described
 from seer_bench.contracts import Benchmark, Policy, PolicyContext
 from seer_bench.conventions import PolicySpec
 from seer_bench.doctor import Doctor
@@ -56,7 +57,10 @@ def load_plugin(group: str, kind: str, name: str) -> Any:
     """
     found = {ep.name: ep for ep in entry_points(group=group)}
     if name not in found:
-        raise UnknownNameError(kind, name, found, hint="List them with: seer-bench list")
+        hint = "List them with: seer-bench list"
+        if group == POLICIES:
+            hint += f"; one of your own is an entry point of {group} in a package: pip install -e FOLDER"
+        raise UnknownNameError(kind, name, found, hint=f"{hint}.")
     try:
         return found[name].load()
     except SeerBenchError:
@@ -97,7 +101,7 @@ def load_policy(name: str, context: PolicyContext) -> Policy:
     except SeerBenchError:
         raise
     except Exception as error:
-        raise UsageError(f"the policy '{name}' could not be built: {type(error).__name__}: {error}") from error
+        raise UsageError(f"the policy '{name}' could not be built: {described(error)}") from error
     if not isinstance(policy, Policy):
         raise UsageError(f"the plugin '{name}' built {type(policy).__name__}, which is no seer_bench.Policy.")
     if not isinstance(getattr(policy, "spec", None), PolicySpec):

@@ -44,7 +44,9 @@ def test_every_link_leads_somewhere(page: Path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_shown_is_a_command(page: Path):
     names = set(get_command(app).list_commands(None))
-    shown = re.findall(r"^\s*(?:\S+=\S+ )?seer-bench ([a-z]\w+)", "\n".join(blocks(page.read_text())), re.MULTILINE)
+    text = page.read_text()
+    lines = [*"\n".join(blocks(text)).splitlines(), *re.findall(r"^ {4}\S.*$", text, re.MULTILINE)]
+    shown = [match[1] for line in lines if (match := re.match(r"\s*(?:\$ )?(?:\S+=\S+ )?seer-bench ([a-z]\w+)", line))]
     assert set(shown) <= names
 
 

@@ -113,9 +113,8 @@ def main():
         history = args.pad_length if args.pad_length != -1 else None
         dtype = get_cast_dtype(args.precision)
         wrapper = ModelWrapper(model, tokenizer, image_processor, dtype, False, history_len=history)
-        run(
-            RoboFlamingo(Upstream(wrapper), wrapper.replan), options.host, options.port
-        )  # --replan in windows, here steps
+        adapter = RoboFlamingo(Upstream(wrapper), wrapper.replan)  # --replan counts windows, wrapper.replan steps
+        run(adapter, options.host, options.port)
 
     eval_calvin.eval_one_epoch_calvin_ddp = serve_it
     eval_calvin.main()

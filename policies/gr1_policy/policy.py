@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from seer_bench import CheckpointError, Policy, PolicyContext, PolicySpec, UsageError
+from seer_bench import CheckpointError, Policy, PolicyArgs, PolicyContext, PolicySpec, UsageError
 from seer_bench.contracts import Array, Foresight
-from seer_bench.errors import UnknownNameError
 from seer_bench_nn.needs import needs_torch
 
 with needs_torch("the policy 'gr1'"):
@@ -20,7 +19,7 @@ with needs_torch("the policy 'gr1'"):
     from torch import Tensor
 
     from seer_bench_nn.assets import default_root, locate, read_manifest
-    from seer_bench_nn.device import CUDA_BATCH, usable_device
+    from seer_bench_nn.device import usable_device, usual_batch
     from seer_bench_nn.foreseen import foreseen_images
 
     from .checkpoint import GR1_URL, Snapshot, build_gr1, read_snapshot
@@ -104,7 +103,7 @@ def make_policy(context: PolicyContext) -> Policy:
     benchmark = context.interface.benchmark
     if benchmark != "calvin":
         raise UsageError(f"the policy 'gr1' does not play the benchmark '{benchmark}'; it plays: calvin.")
-    batch = _batch(context.options)
+    batch = PolicyArgs("gr1", context.options, ("batch",)).whole("batch", None)
     path = _checkpoint_path(context)
     device = usable_device(context.device, "gr1")
     snapshot = read_snapshot(path, Gr1Config())
@@ -115,7 +114,7 @@ def make_policy(context: PolicyContext) -> Policy:
     return Gr1Policy(
         FastGr1(model, device=str(device)),
         settings=settings,
-        batch=batch or (CUDA_BATCH if device.type == "cuda" else 1),
+        batch=batch or usual_batch(device),
         foresight=snapshot.foresight,
         notes=_notes(snapshot),
     )
@@ -136,19 +135,6 @@ def _origin(encoder: str, snapshot: Snapshot) -> str:
     """Where a frozen encoder is from, for the run's identity: the snapshot, or an installed file's sha256."""
     held = snapshot.mae if encoder == "mae" else snapshot.clip
     return "in the snapshot" if held else read_manifest(default_root())[encoder].sha256
-
-
-def _batch(options: Mapping[str, str]) -> int | None:
-    """The option `batch`; None where it is not given."""
-    for key in options:
-        if key != "batch":
-            raise UnknownNameError("option of the policy 'gr1'", key, ["batch"], "Give it as --policy-arg key=value.")
-    value = options.get("batch")
-    if value is None:
-        return None
-    if not value.isascii() or not value.isdecimal() or int(value) < 1:
-        raise UsageError(f"--policy-arg batch={value}: give a whole number of at least 1.")
-    return int(value)
 
 
 def _checkpoint_path(context: PolicyContext) -> Path:

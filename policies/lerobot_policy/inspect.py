@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 from seer_bench.errors import CheckpointError
@@ -35,13 +36,5 @@ def inspect(path: Path) -> Inspection | None:
     facts["action"] = found.action_dim
     facts["actions executed of a prediction"] = found.action_steps
     facts["observations looked at"] = int(found.config.get("n_obs_steps", 1))
-    facts["parameters"] = sum(_product(shape) for shape in shapes)
+    facts["parameters"] = sum(prod(shape) for shape in shapes)
     return Inspection("LeRobot policy", facts)
-
-
-def _product(shape: list[int]) -> int:
-    """Entries of an array."""
-    count = 1
-    for size in shape:
-        count *= size
-    return count

@@ -17,7 +17,7 @@ with needs_torch("the policy 'mtact'"):
     import torch
     from torch import Tensor
 
-    from seer_bench_nn.device import CUDA_BATCH, usable_device
+    from seer_bench_nn.device import usable_device, usual_batch
     from seer_bench_nn.minilm import VOCABULARY, WEIGHTS, SentenceEncoder
 
     from .assets import locate
@@ -108,7 +108,7 @@ def make_policy(context: PolicyContext) -> Policy:
         raise UsageError(f"the policy 'mtact' does not play '{benchmark}'; it plays: {', '.join(EMBODIMENTS)}.")
     args = PolicyArgs("mtact", context.options, ("minilm", "batch"))
     device = usable_device(context.device, "mtact")
-    batch = args.whole("batch", CUDA_BATCH if device.type == "cuda" else 1)
+    batch = args.whole("batch", usual_batch(device))
     checkpoint = _checkpoint(context.checkpoint, benchmark)
     given = args.text("minilm", None)
     folder = locate() if given is None else Path(given)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from seer_bench import PolicyArgs, UsageError
+from seer_bench import PolicyArgs
 
 URL_VARIABLE = "SEER_BENCH_OPENVLA_URL"
 
@@ -29,25 +28,17 @@ class OpenVlaOptions:
     """Seconds for which connecting is tried."""
 
     @classmethod
-    def parse(cls, given: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> OpenVlaOptions:
+    def parse(cls, given: Mapping[str, str]) -> OpenVlaOptions:
         """Read what the command line and the environment give.
 
         Raises:
             UnknownNameError: there is no such option.
             UsageError: the address is missing, or a value cannot be.
         """
-        if "url" not in given and environment.get(URL_VARIABLE):
-            given = {**given, "url": environment[URL_VARIABLE]}
         args = PolicyArgs("openvla", given, [field.name for field in fields(cls)])
-        url = args.address("url", None, "http", "https")
-        if url is None:
-            raise UsageError(
-                "the policy 'openvla' needs the address of a server: --policy-arg url=http://HOST:PORT, or the "
-                f"variable {URL_VARIABLE}. Start one in OpenVLA's repository with: python vla-scripts/deploy.py "
-                "--openvla_path CHECKPOINT"
-            )
+        start = "Start one in OpenVLA's repository with: python vla-scripts/deploy.py --openvla_path CHECKPOINT"
         return cls(
-            url=url,
+            url=args.address("url", "http", "https", variable=URL_VARIABLE, start=start),
             unnorm_key=args.text("unnorm_key", None),
             center_crop=args.switch("center_crop", cls.center_crop),
             timeout=args.number("timeout", cls.timeout, "seconds"),

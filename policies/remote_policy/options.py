@@ -45,22 +45,22 @@ class RemoteOptions:
     """What tables call the method."""
 
     @classmethod
-    def parse(cls, options: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> RemoteOptions:
-        """Read the options; raises UsageError naming one that cannot be used."""
+    def parse(cls, options: Mapping[str, str]) -> RemoteOptions:
+        """Read what the command line and the environment give.
+
+        Raises:
+            UnknownNameError: there is no such option.
+            UsageError: the address is missing, or a value cannot be.
+        """
         known = ("url", "timeout", "wait", "preset", "chunk", "keys", "resize", "name")
         args = PolicyArgs("remote", options, known)
         if "preset" in args:
             preset = PRESETS[args.choice("preset", "", PRESETS)]
             args = PolicyArgs("remote", {**preset, **options}, known)
-        url = args.text("url", None) or environment.get(URL_VARIABLE)
-        if not url:
-            raise UsageError(
-                "the policy 'remote' needs the server's address: --policy-arg url=ws://HOST:PORT, or the variable "
-                f"{URL_VARIABLE}. Start a server with: seer-bench serve"
-            )
+        start = "Start one with: seer-bench serve"
         return cls(
-            url=url if "://" in url else f"ws://{url}",
-            token=environment.get(TOKEN_VARIABLE) or None,
+            url=args.address("url", "ws", "wss", variable=URL_VARIABLE, start=start),
+            token=os.environ.get(TOKEN_VARIABLE) or None,
             timeout=args.number("timeout", cls.timeout, "seconds"),
             wait=args.number("wait", cls.wait, "seconds"),
             chunk=args.whole("chunk", None),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seer_bench import CheckpointError, Policy, PolicyArgs, PolicyContext, UsageError
 from seer_bench_nn.assets import default_root, locate, read_manifest
-from seer_bench_nn.device import CUDA_BATCH, usable_device
+from seer_bench_nn.device import usable_device, usual_batch
 
 from .controlled import FrozenEncoder, load_controlled, read_head
 from .fast import FastSeer
@@ -116,5 +116,5 @@ def make_controlled(context: PolicyContext, policy: str, read: Callable[[Path], 
         "device": device.type,
     }
     seer = FastSeer(network, actions=wrapper.actions, device=str(device))
-    batch = options.batch or (CUDA_BATCH if device.type == "cuda" else 1)
+    batch = options.batch or usual_batch(device)
     return ControlledPolicy(seer, wrapper, encoder, settings=settings, batch=batch)

@@ -20,7 +20,7 @@ with needs_torch("the policy 'seer'"):
 
     from seer_bench_nn.assets import default_root, locate, read_manifest
     from seer_bench_nn.clip_image import clip_image, denormalise
-    from seer_bench_nn.device import CUDA_BATCH, usable_device
+    from seer_bench_nn.device import usable_device, usual_batch
     from seer_bench_nn.foreseen import foreseen_images
 
     from .checkpoint import build_seer, read_checkpoint
@@ -181,7 +181,7 @@ def make_policy(context: PolicyContext) -> Policy:
         "clip": installed["clip"].sha256,
         "device": device.type,
     }
-    batch = options.batch or (CUDA_BATCH if device.type == "cuda" else 1)
+    batch = options.batch or usual_batch(device)
     return SeerPolicy(seer, wrapper, settings=settings, method=variant(name).method, batch=batch)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from seer_bench import PolicyArgs, UsageError
+from seer_bench import PolicyArgs
 
 URL_VARIABLE = "SEER_BENCH_VLA_EVAL_URL"
 
@@ -29,24 +28,17 @@ class VlaEvalOptions:
     vla-eval itself does."""
 
     @classmethod
-    def parse(cls, given: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> VlaEvalOptions:
+    def parse(cls, given: Mapping[str, str]) -> VlaEvalOptions:
         """Read what the command line and the environment give.
 
         Raises:
             UnknownNameError: there is no such option.
             UsageError: the address is missing, or a value cannot be.
         """
-        if "url" not in given and environment.get(URL_VARIABLE):
-            given = {**given, "url": environment[URL_VARIABLE]}
         args = PolicyArgs("vla_eval", given, [field.name for field in fields(cls)])
-        url = args.address("url", None, "ws", "wss")
-        if url is None:
-            raise UsageError(
-                "the policy 'vla_eval' needs the address of a model server: --policy-arg url=ws://HOST:PORT, or the "
-                f"variable {URL_VARIABLE}. Start one from PyPI's vla-eval, e.g. with: vla-eval serve --config FILE"
-            )
+        start = "Start one from PyPI's vla-eval, e.g. with: vla-eval serve --config FILE"
         return cls(
-            url=url,
+            url=args.address("url", "ws", "wss", variable=URL_VARIABLE, start=start),
             timeout=args.number("timeout", cls.timeout, "seconds"),
             wait=args.number("wait", cls.wait, "seconds"),
             batch=args.whole("batch", cls.batch),

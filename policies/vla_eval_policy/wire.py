@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgpack
+import msgspec
 import numpy as np
 
 from seer_bench import SimulationError
@@ -39,8 +39,7 @@ class Message:
 def pack(message: Message) -> bytes:
     """The bytes of a message; arrays may stand anywhere in its payload."""
     tree = {"type": message.kind, "payload": message.payload, "seq": message.seq, "timestamp": time.time()}
-    packed: bytes = msgpack.packb(tree, default=_pack_array)
-    return packed
+    return msgspec.msgpack.encode(tree, enc_hook=_pack_array)
 
 
 def unpack(data: object) -> Message:
@@ -48,8 +47,8 @@ def unpack(data: object) -> Message:
     if not isinstance(data, bytes):
         raise WireError("the server sent a text frame instead of a binary one.")
     try:
-        tree = msgpack.unpackb(data, object_hook=_unpack_array)
-    except Exception as error:  # msgpack raises many kinds for damaged bytes
+        tree = _with_arrays(msgspec.msgpack.decode(data))
+    except Exception as error:  # damaged bytes raise many kinds
         how = f"{type(error).__name__}: {error}"
         raise WireError(f"the server sent {len(data)} bytes that are no MessagePack ({how}).") from error
     if not isinstance(tree, dict):
@@ -62,16 +61,20 @@ def unpack(data: object) -> Message:
 
 
 def _pack_array(value: object) -> dict[str, Any]:
-    """Msgpack's hook for what it does not know."""
+    """What msgspec does not know, as a map."""
     if isinstance(value, np.ndarray) and value.dtype.kind in _NUMERIC:
         return {"__ndarray__": True, "data": value.tobytes(), "dtype": value.dtype.str, "shape": list(value.shape)}
     raise TypeError(f"{type(value).__name__} cannot be sent to a vla-eval server")
 
 
-def _unpack_array(tree: dict[Any, Any]) -> Any:
-    """Msgpack's hook for every map."""
-    if "__ndarray__" not in tree:
+def _with_arrays(tree: Any) -> Any:
+    """The tree with arrays in place of the maps that stand for them."""
+    if isinstance(tree, list):
+        return [_with_arrays(value) for value in tree]
+    if not isinstance(tree, dict):
         return tree
+    if "__ndarray__" not in tree:
+        return {key: _with_arrays(value) for key, value in tree.items()}
     dtype = np.dtype(tree["dtype"])
     if dtype.kind not in _NUMERIC:
         raise WireError(f"an array of dtype {dtype}")

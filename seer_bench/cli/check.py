@@ -53,4 +53,7 @@ def check(
         check_policy(policy, context, strict=not fast, fresh_process=True, told=told)
     except (CheckFailedError, ConventionError) as error:
         console.print(Text.assemble("  ", ("problem  ", "bold red"), str(error)), soft_wrap=True)
+        if isinstance(error, ConventionError):
+            hint = f"what the benchmark gives, as a policy declares it: seer-bench protocol show {found.name}"
+            console.print(f"           {hint}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

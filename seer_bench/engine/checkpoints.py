@@ -32,15 +32,21 @@ def is_pattern(text: str, base: Path = Path()) -> bool:
     return bool(_MAGIC.search(text)) and not (base / Path(text).expanduser()).exists()
 
 
-def local_checkpoint(policy: str, path: Path, option: str = "--ckpt") -> Path:
+def local_checkpoint(policy: str, path: Path, *, base: Path = Path(), option: str = "--ckpt") -> Path:
     """Where a checkpoint lies on this machine, as an absolute path.
 
     What is no path here is fetched, if the policy knows how to (entry points `seer_bench.checkpoints`).
 
+    Args:
+        policy: whose it is.
+        path: a path, or what the policy can fetch.
+        base: what a relative path is relative to.
+        option: what it was given as, for messages.
+
     Raises:
         CheckpointError: there is no such file or directory, or it cannot be fetched.
     """
-    found = path.expanduser()
+    found = base / path.expanduser()
     if found.exists():
         return found.absolute()
     if policy in plugins(CHECKPOINTS):
@@ -74,10 +80,8 @@ def find_checkpoints(texts: Sequence[str], policy: str, *, base: Path = Path(), 
             found.extend(sorted(matches, key=lambda path: natural(str(path))))
         elif full.exists():
             found.append(full)
-        elif policy in plugins(CHECKPOINTS):
-            found.append(local_checkpoint(policy, Path(text)))
         else:
-            raise CheckpointError(f"{option} {full}: there is no such file or directory.")
+            found.append(local_checkpoint(policy, Path(text), base=base, option=option))
     return found
 
 

@@ -236,7 +236,9 @@ class Inference:
         answer = self._policy.act(slots, {name: self._gather(name, sources) for name in self._rows})
         if not isinstance(answer, np.ndarray) or answer.ndim == 0 or len(answer) != len(slots):
             shape = answer.shape if isinstance(answer, np.ndarray) else type(answer).__name__
-            raise PolicyError(f"act returned {shape} for {len(slots)} slots; the first axis must be the slots.")
+            raise PolicyError(
+                f"act returned {shape} for {len(slots)} slots; return a NumPy array whose first axis is the slots."
+            )
         if answer.dtype.hasobject:
             raise PolicyError(f"act returned dtype {answer.dtype}; actions must be of a floating dtype.")
         return np.asarray(answer)  # subclasses need not survive pickling

@@ -51,6 +51,10 @@ def summary_lines(run: RunData, *, interrupted: bool = False, steps: bool = True
     if faulty:
         lines.append(f"{counted(len(faulty), 'unit')} failed by the policy's own fault")
         lines.append(_first_error(faulty))
+        manifest = run.manifest
+        lines.append(
+            f"  look for more: seer-bench check {manifest.protocol.benchmark} --policy {manifest.policy.name} ..."
+        )
     if interrupted:
         lines.append("interrupted; the same command continues")
     if not steps:

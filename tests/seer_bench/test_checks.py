@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,52 @@ def test_each_fault_is_named(policy, rule):
 def test_where_and_what_differs_is_said():
     with pytest.raises(CheckFailedError, match=r"step \d, action \d, entry \d is [-\d.]+ instead of [-\d.]+; "):
         check_policy(mutants.KeepsHistory, CONTEXT)
+
+
+class Raises(Sound):
+    def act(self, slots, observations):
+        return np.linalg.inv(np.zeros((2, 2)))  # raised in NumPy, the fault of this line
+
+
+class Tensors(Sound):
+    def act(self, slots, observations):
+        return torch.tensor(super().act(slots, observations))
+
+
+class Flat(Sound):
+    def act(self, slots, observations):
+        return super().act(slots, observations)[:, 0]
+
+
+class TakesNoSeeds(Sound):
+    def reset(self, slots, instructions):
+        """As in other harnesses."""
+
+
+class Listed(Sound):
+    def reset(self, slots, instructions, seeds):
+        for slot in slots:
+            ["one", "two"][slot]
+        super().reset(slots, instructions, seeds)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (Raises, r"LinAlgError: Singular matrix \(.*test_checks\.py, line \d+, in act\)$"),
+        (Tensors, r"Tensor; return a NumPy array of shape .*, e\.g\. with \.detach\(\)\.cpu\(\)\.numpy\(\)\.$"),
+        (Flat, r"the axis of the chunk is missing: actions\[:, None\] if it is 1\.$"),
+        (TakesNoSeeds, r"4 were given; it is called as reset\(slots, instructions, seeds\)$"),
+        (Listed, r"IndexError.*, in reset\); a slot is any number, so keep what it remembers in a dictionary$"),
+    ],
+)
+def test_a_beginners_mistake_is_answered_with_where_and_what_to_do(policy, words):
+    with pytest.raises(CheckFailedError, match=words):
+        check_policy(policy, CONTEXT)
+
+
+def test_the_range_of_actions_is_told():
+    assert re.search(r"\(arm \S+ to \S+, gripper \S+ to \S+\)", told(Sound)["form"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,10 @@ def args(**given: str) -> PolicyArgs:
     return PolicyArgs("mynet", given, KEYS)
 
 
+def address(given: PolicyArgs) -> str:
+    return given.address("url", "ws", "wss", variable="MYNET_URL", start="Start one.")
+
+
 def test_values_are_read_and_defaults_stand_in():
     given = args(name="a b", batch="16", speed="2.5e-1", order="last", wait="off", url="wss://host/path")
     assert given.text("name", None) == "a b"
@@ -18,7 +22,7 @@ def test_values_are_read_and_defaults_stand_in():
     assert given.number("speed", 1.0) == 0.25
     assert given.choice("order", "first", ("first", "last")) == "last"
     assert given.switch("wait", default=True) is False
-    assert given.address("url", None, "ws", "wss") == "wss://host/path"
+    assert address(given) == "wss://host/path"
     assert "batch" in given
     none = args()
     assert none.text("name", None) is None
@@ -26,12 +30,11 @@ def test_values_are_read_and_defaults_stand_in():
     assert none.number("speed", None) is None
     assert none.choice("order", "first", ("first", "last")) == "first"
     assert none.switch("wait", default=True) is True
-    assert none.address("url", None, "ws") is None
     assert "batch" not in none
 
 
 def test_a_misspelt_key_is_refused_with_the_closest_one():
-    with pytest.raises(UnknownNameError, match=r"unknown option of the policy 'mynet' 'bach'\. Did you mean 'batch'"):
+    with pytest.raises(UnknownNameError, match=r"unknown option 'bach'\. Did you mean 'batch'.* the policy 'mynet'"):
         PolicyArgs("mynet", {"bach": "1"}, KEYS)
 
 
@@ -52,6 +55,13 @@ def test_what_is_no_number_above_0_is_refused(text):
         args(speed=text).number("speed", 1.0, "m/s")
 
 
+@pytest.mark.parametrize("text", ["-0.1", "nan", "inf", "x"])
+def test_a_number_may_have_another_bound(text):
+    assert args(speed="0").number("speed", 1.0, at_least=0) == 0
+    with pytest.raises(UsageError, match=f"--policy-arg speed={text}: give a number of at least 0"):
+        args(speed=text).number("speed", 1.0, at_least=0)
+
+
 def test_other_words_are_refused_with_the_right_ones():
     with pytest.raises(UsageError, match="--policy-arg order=middle: choose first or last"):
         args(order="middle").choice("order", "first", ("first", "last"))
@@ -59,7 +69,23 @@ def test_other_words_are_refused_with_the_right_ones():
         args(wait="true").switch("wait", default=False)
 
 
+def test_an_address_may_stand_in_the_environment(monkeypatch):
+    monkeypatch.setenv("MYNET_URL", "ws://there")
+    assert address(args()) == "ws://there"
+    assert address(args(url="ws://here")) == "ws://here"
+
+
+def test_a_missing_address_is_asked_for(monkeypatch):
+    monkeypatch.setenv("MYNET_URL", "")
+    said = r"'mynet' needs .* --policy-arg url=ws://HOST:PORT, or the variable MYNET_URL\. Start one\."
+    with pytest.raises(UsageError, match=said):
+        address(args())
+
+
 @pytest.mark.parametrize("text", ["host:1", "http://host:1", "ws://", "ws://host:x", "ws://host:0", "ws://host:70000"])
-def test_what_is_no_address_is_refused(text):
-    with pytest.raises(UsageError, match="give ws://HOST:PORT or wss://HOST:PORT"):
-        args(url=text).address("url", None, "ws", "wss")
+def test_what_is_no_address_is_refused(text, monkeypatch):
+    with pytest.raises(UsageError, match=f"--policy-arg url={text}: give ws://HOST:PORT or wss://HOST:PORT"):
+        address(args(url=text))
+    monkeypatch.setenv("MYNET_URL", text)
+    with pytest.raises(UsageError, match=f"MYNET_URL={text}: give ws"):
+        address(args())

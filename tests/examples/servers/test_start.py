@@ -16,6 +16,8 @@ from remote_policy import make_policy
 from seer_bench import Policy, PolicyContext, Unit
 
 FOLDER = Path(__file__).resolve().parents[3] / "examples" / "servers"
+PYTHON = os.environ.get("SEER_BENCH_SERVERS_PYTHON", sys.executable)
+"""An older one may be named, with NumPy, websockets and msgpack: the servers are for Python 3.8 and newer."""
 FIELDS = ("rgb_static", "rgb_gripper", "depth_static", "depth_gripper", "robot_obs")
 
 ROBOFLAMINGO = {
@@ -204,7 +206,7 @@ def started(name: str, checkout: Path, files: Mapping[str, str], *arguments: str
     (checkout / "gc").mkdir()
     environment = {**os.environ, "DIFFUSION_MODEL_CHECKPOINT": "on/the-hub", "GC_POLICY_CHECKPOINT": "gc"}
     environment["PYTHONPATH"] = str(checkout / "site")
-    command = [sys.executable, str(FOLDER / f"{name}.py"), "--port", "0", *arguments]
+    command = [PYTHON, str(FOLDER / f"{name}.py"), "--port", "0", *arguments]
     with subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True) as process:
         said = ""
         try:

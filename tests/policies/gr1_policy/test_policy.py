@@ -173,7 +173,7 @@ def test_encoders_that_it_does_not_hold_are_looked_for(tmp_path, tiny, monkeypat
     ("changes", "error", "words"),
     [
         ({"checkpoint": None}, CheckpointError, r"--ckpt FILE(.|\n)*bytedance/GR-1(.|\n)*seer-bench assets gr1"),
-        ({"options": {"bach": "2"}}, UsageError, "option of the policy 'gr1' 'bach'.*Did you mean 'batch'"),
+        ({"options": {"bach": "2"}}, UsageError, "unknown option 'bach'.*Did you mean 'batch'.*'gr1'"),
         ({"options": {"batch": "0"}}, UsageError, "--policy-arg batch=0: give a whole number"),
         ({"device": "tpu"}, UsageError, "--device tpu: the policy 'gr1' computes on cpu or cuda"),
         ({}, CheckpointError, "there is no such file"),

@@ -161,13 +161,14 @@ def test_what_it_cannot_be_built_from(server):
 )
 def test_options_that_cannot_be(given, text):
     with pytest.raises(UsageError, match=text):
-        OpenVlaOptions.parse(given, {})
+        OpenVlaOptions.parse(given)
 
 
 def test_an_unknown_option():
     with pytest.raises(UnknownNameError, match="Did you mean 'unnorm_key'"):
-        OpenVlaOptions.parse({"url": "http://host", "unorm_key": "x"}, {})
+        OpenVlaOptions.parse({"url": "http://host", "unorm_key": "x"})
 
 
-def test_the_address_may_stand_in_the_environment():
-    assert OpenVlaOptions.parse({}, {"SEER_BENCH_OPENVLA_URL": "http://there"}).url == "http://there"
+def test_the_address_may_stand_in_the_environment(monkeypatch):
+    monkeypatch.setenv("SEER_BENCH_OPENVLA_URL", "http://there")
+    assert OpenVlaOptions.parse({}).url == "http://there"

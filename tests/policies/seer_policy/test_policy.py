@@ -230,7 +230,7 @@ def test_a_published_checkpoint_needs_no_options(published):
     ("changes", "error", "words"),
     [
         ({"checkpoint": None}, CheckpointError, r"--ckpt FILE(.|\n)*README of https.*seer-bench assets seer"),
-        ({"options": {"quirk": "fixed"}}, UsageError, "option of the policy 'seer' 'quirk'.*Did you mean 'quirks'"),
+        ({"options": {"quirk": "fixed"}}, UsageError, "unknown option 'quirk'.*Did you mean 'quirks'.*'seer'"),
         ({"device": "tpu"}, UsageError, "--device tpu: .*cpu or cuda"),
         ({"device": "cuda"}, UsageError, "--device cuda: PyTorch finds no GPU.*leave --device out"),
         ({"device": "cuda:2"}, UsageError, "--device cuda:2: "),

@@ -30,8 +30,10 @@ def arithmetic(message: Message) -> bytes:
 def stand_in(answer: Answer = arithmetic, hello: Mapping[str, object] = HELLO) -> Iterator[tuple[str, list[Message]]]:
     """Answers observations with `answer`, None hangs up; gives the address and what is received."""
     received: list[Message] = []
+    connections: list[ServerConnection] = []
 
     def handle(connection: ServerConnection) -> None:
+        connections.append(connection)
         try:
             for data in connection:
                 message = unpack(data)
@@ -54,4 +56,6 @@ def stand_in(answer: Answer = arithmetic, hello: Mapping[str, object] = HELLO) -
             yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}", received
         finally:
             server.shutdown()
+            for connection in connections:
+                connection.close_socket()
             thread.join()

@@ -85,6 +85,12 @@ def test_of_a_chunk_calvin_takes_the_first():
         translators[0].translate(0, np.zeros(6), row)
 
 
+@pytest.mark.parametrize(("said", "meant"), [(-0.1, -1.0), (0.0, -1.0), (0.4, 1.0)])
+def test_calvins_gripper_closes_unless_it_opens(said, meant):
+    action = calvin().translate(0, np.array([0.01] * 6 + [said]), {"robot_obs": np.zeros(15)})
+    assert action[6] == meant
+
+
 @pytest.mark.parametrize(("said", "meant"), [(-0.1, -1.0), (0.0, 1.0), (0.4, 1.0)])
 def test_liberos_gripper_closes_unless_it_opens(said, meant):
     action = libero().translate(0, np.array([0.1] * 6 + [said]), {})

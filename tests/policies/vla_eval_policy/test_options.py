@@ -15,13 +15,13 @@ URL = "ws://127.0.0.1:8000"
 
 
 def test_what_is_left_out():
-    assert VlaEvalOptions.parse({"url": URL}, {}) == VlaEvalOptions(URL, 300.0, 30.0, 1, "check")
+    assert VlaEvalOptions.parse({"url": URL}) == VlaEvalOptions(URL, 300.0, 30.0, 1, "check")
 
 
-def test_the_address_may_stand_in_the_environment():
-    there = {"SEER_BENCH_VLA_EVAL_URL": URL}
-    assert VlaEvalOptions.parse({}, there).url == URL
-    assert VlaEvalOptions.parse({"url": "ws://other"}, there).url == "ws://other"
+def test_the_address_may_stand_in_the_environment(monkeypatch):
+    monkeypatch.setenv("SEER_BENCH_VLA_EVAL_URL", URL)
+    assert VlaEvalOptions.parse({}).url == URL
+    assert VlaEvalOptions.parse({"url": "ws://other"}).url == "ws://other"
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_the_address_may_stand_in_the_environment():
 )
 def test_what_cannot_be(given, text):
     with pytest.raises(UsageError, match=text):
-        VlaEvalOptions.parse(given, {})
+        VlaEvalOptions.parse(given)
 
 
 def test_an_unknown_option():
     with pytest.raises(UnknownNameError, match="Did you mean 'timeout'"):
-        VlaEvalOptions.parse({"url": URL, "timeuot": "3"}, {})
+        VlaEvalOptions.parse({"url": URL, "timeuot": "3"})
 
 
 def test_a_checkpoint_is_refused():

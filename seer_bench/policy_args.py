@@ -115,7 +115,7 @@ class PolicyArgs:
             )
         try:
             parts = urlsplit(text)
-            complete = parts.scheme in schemes and parts.hostname and parts.port != 0
+            complete = parts.scheme in schemes and parts.hostname and parts.port != 0 and "@" not in parts.netloc
         except ValueError:  # a port that is no number
             complete = False
         if not complete:

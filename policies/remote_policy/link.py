@@ -15,7 +15,7 @@ from .options import RemoteOptions
 
 _MAX_BYTES = 64 << 20
 """Of one frame that a server sends."""
-_HOPELESS = {1003, 1007, 1008, 1009, 1010}
+_HOPELESS = {1002, 1003, 1007, 1008, 1009, 1010}
 """Close codes that say: what was sent will never be taken."""
 _PAUSE_S = 0.2
 _TEND_S = 5.0
@@ -59,9 +59,11 @@ class Link:
             SimulationError: nobody answers any more, or another policy does.
         """
         with self._lock:
-            until = time.monotonic() + self._options.timeout
+            until, pause = time.monotonic() + self._options.timeout, 0.0
             if self._connection is not None and not again:
                 self._connection.tend()  # tells whether it is open still
+                if self._connection.waiting:
+                    self._drop()  # what came unasked would be taken for the answer
             while True:
                 connection = self._connected()
                 try:
@@ -77,6 +79,8 @@ class Link:
                     self._drop()
                     if not again or error.code in _HOPELESS or time.monotonic() > until:
                         raise
+                time.sleep(pause)
+                pause = _PAUSE_S  # a server may hang up on every question
 
     def hang_up(self) -> None:
         """Leave the connection; the next question takes a new one."""

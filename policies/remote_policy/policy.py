@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,11 +103,12 @@ class ServedPolicyClient(Policy):
         self._number += 1
         call = Call(self._client, self._number, rows, {name: observations[name] for name in self.spec.observations})
         try:
-            answer = self._link.ask(write_call(call), again=True)
+            actions = self._actions_of(self._link.ask(write_call(call), again=True))
+        except ForgottenError:
+            raise  # nothing was made of it
         except SimulationError:
             self._uncertain.update(slots)
             raise
-        actions = _actions_of(answer, self._number)
         for slot in slots:
             self._beginnings.pop(slot, None)
         return actions
@@ -121,19 +123,18 @@ class ServedPolicyClient(Policy):
         beginning = self._beginnings.get(slot, _Beginning())
         return Row(self._client, slot, beginning.unit, beginning.reset)
 
-
-def _actions_of(answer: str | bytes, number: int) -> Array:
-    """The actions in an answer to a call; raises what went wrong on the other side."""
-    if isinstance(answer, str):
-        raise FrameError(f"the server reports an error: {answer[:1000]}")
-    tree = unpack(answer)
-    head = tree.get(KEY) if isinstance(tree, dict) else None
-    if not isinstance(head, dict) or head.get("call") != number:
-        raise FrameError(f"the server's answer is not to call {number}.")
-    if "error" in head:
-        text = f"on the server: {head.get('message')}"
-        raise {"policy": PolicyError, "forgotten": ForgottenError}.get(head["error"], SimulationError)(text)
-    actions = tree.get("actions")
-    if not isinstance(actions, np.ndarray):
-        raise FrameError(f"the server's answer to call {number} holds no actions.")
-    return actions
+    def _actions_of(self, answer: str | bytes) -> Array:
+        """The actions in the answer to the newest call; raises what went wrong on the other side."""
+        tree: Any = unpack(answer) if isinstance(answer, bytes) else answer
+        head = tree.get(KEY) if isinstance(tree, dict) else None
+        if not isinstance(head, dict) or head.get("call") != self._number:
+            self._link.hang_up()  # what comes next there may be no answer to the next call either
+            said = f"reports an error: {tree[:1000]}" if isinstance(tree, str) else "answers something else"
+            raise FrameError(f"call {self._number}: the server {said}.")
+        if "error" in head:
+            text = f"on the server: {head.get('message')}"
+            raise {"policy": PolicyError, "forgotten": ForgottenError}.get(head["error"], SimulationError)(text)
+        actions = tree.get("actions")
+        if not isinstance(actions, np.ndarray):
+            raise FrameError(f"the server's answer to call {self._number} holds no actions.")
+        return actions

@@ -15,6 +15,7 @@ import numpy as np
 
 from seer_bench.contracts import Array
 from seer_bench.errors import SimulationError
+from seer_bench.serving.bombs import is_bomb
 
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 _DEEPEST = 32
@@ -43,11 +44,13 @@ def unpack(frame: bytes) -> Any:
     """Decode what `pack` or openpi's packer wrote; arrays are read-only views of one copy of their bytes.
 
     Raises:
-        FrameError: the frame is no MessagePack, or an array in it contradicts itself.
+        FrameError: the frame is no MessagePack, holds very many values, or an array in it contradicts itself.
     """
+    if is_bomb(frame):
+        raise FrameError(f"a frame of {len(frame)} bytes holds too many values; send arrays instead of lists.")
     try:
         return _unpack_numpy(msgspec.msgpack.decode(frame), _DEEPEST)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"a frame of {len(frame)} bytes is no MessagePack: {error}.") from error
 
 
@@ -89,7 +92,10 @@ def _array(tree: dict[Any, Any]) -> Array:
         raise FrameError(f"an array's shape is {str(shape)[:_LIMIT]}; it must be up to 8 whole numbers from 0.")
     if math.prod(shape) * dtype.itemsize != len(data):
         raise FrameError(f"an array of shape {shape} and dtype {dtype} comes with {len(data)} bytes.")
-    return np.frombuffer(data, dtype).reshape(shape)
+    try:
+        return np.frombuffer(data, dtype).reshape(shape)
+    except ValueError as error:  # empty, and beyond all measure in another direction
+        raise FrameError(f"an array of shape {shape} cannot be: {error}.") from error
 
 
 def _scalar(tree: dict[Any, Any]) -> Any:
@@ -98,7 +104,8 @@ def _scalar(tree: dict[Any, Any]) -> Any:
     if not isinstance(value, (bool, int, float)):
         raise FrameError(f"a scalar of dtype {dtype} has the value {str(value)[:_LIMIT]!r}.")
     try:
-        return dtype.type(value)
+        with np.errstate(over="ignore"):
+            return dtype.type(value)
     except (OverflowError, ValueError) as error:
         raise FrameError(f"a scalar of dtype {dtype} has the value {str(value)[:_LIMIT]}.") from error
 

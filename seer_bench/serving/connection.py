@@ -23,6 +23,10 @@ from seer_bench.serving.fragments import Fragments
 _PIECE = 1 << 18
 """Bytes that are read at once."""
 _SEND_BUFFER = 1 << 22
+_TEND_S = 0.1
+"""Seconds that a look for pings takes at most, however many there are."""
+_LATER = (502, 503, 504)
+"""What a proxy says while the server behind it starts, and a server that has too many connections."""
 
 
 class ConnectionLostError(SimulationError):
@@ -78,7 +82,7 @@ class Connection:
                 f"{url}: the server's certificate is not accepted: {error.verify_message}. The variable SSL_CERT_FILE "
                 "names certificates to trust."
             ) from error
-        except OSError as error:  # TLS that fails included
+        except (OSError, UnicodeError) as error:  # TLS that fails included, and names that can be no machine's
             raise ConnectionLostError(f"{url}: cannot connect: {error}.") from error
         try:
             self._shake_hands(token, until)
@@ -90,6 +94,11 @@ class Connection:
     def open(self) -> bool:
         """Whether nothing is known to the contrary."""
         return self._protocol.state is State.OPEN
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a message has come that nobody has received."""
+        return bool(self._messages)
 
     def send(self, frame: bytes, timeout: float) -> None:
         """Send a binary message; raises ConnectionLostError or NoAnswerError."""
@@ -105,14 +114,15 @@ class Connection:
         while not self._messages:
             if self._protocol.state is not State.OPEN:
                 raise self._lost()
-            self._read(until)
+            self._read_until(until)
         return self._messages.popleft()
 
     def tend(self) -> None:
         """Answer pings that have come while nobody asked; without it a server may hang up on an idle client."""
+        until = time.monotonic() + _TEND_S
         try:
-            while self._protocol.state is State.OPEN:
-                self._read(time.monotonic())
+            while self._protocol.state is State.OPEN and time.monotonic() < until:
+                self._read(0.0)
         except (ConnectionLostError, NoAnswerError):
             return  # the next `send` or `receive` says so
 
@@ -137,19 +147,30 @@ class Connection:
         self._socket.settimeout(max(until - time.monotonic(), 0.001))
         self._flush()
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
-            self._read(until)
+            self._read_until(until)
         error = self._protocol.handshake_exc
         if isinstance(error, InvalidStatus):
+            status = error.response.status_code
             body = (error.response.body or b"")[:200].decode(errors="replace").strip()
-            raise RefusedError(f"{self._url}: the server refuses: HTTP {error.response.status_code} {body}")
+            said = f"{self._url}: the server refuses: HTTP {status} {body}"
+            if status in _LATER:
+                raise ConnectionLostError(said)
+            raise RefusedError(said)
         if isinstance(error, InvalidHandshake) and not isinstance(error.__cause__, EOFError):
             raise RefusedError(f"{self._url}: what answers there does not speak WebSocket: {error}.")
         if error is not None:
             raise ConnectionLostError(f"{self._url}: the server hung up during the handshake: {error}.")
 
-    def _read(self, until: float) -> None:
+    def _read_until(self, until: float) -> None:
+        """Take what comes next before a time, even where something always comes, such as pings."""
+        left = until - time.monotonic()
+        if left <= 0:
+            raise NoAnswerError(f"{self._url}: the server did not answer in time.")
+        self._read(left)
+
+    def _read(self, seconds: float) -> None:
         """Take what comes next, and answer what the protocol itself answers."""
-        self._socket.settimeout(max(until - time.monotonic(), 0.0))
+        self._socket.settimeout(seconds)
         try:
             piece = self._socket.recv(_PIECE)
         except (TimeoutError, BlockingIOError, ssl.SSLWantReadError) as error:

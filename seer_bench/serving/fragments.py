@@ -9,19 +9,28 @@ class Fragments:
     """Puts messages together from frames."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._begun: bytearray | None = None
         self._text = False
+
+    @property
+    def half(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._begun is not None
 
     def take(self, frame: Frame) -> bytes | str | None:
         """The message that this frame ends, if it does."""
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._parts, self._text = [bytes(frame.data)], frame.opcode is Opcode.TEXT
-        elif frame.opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
-        else:
-            return None
-        if not frame.fin:
-            return None
-        parts, self._parts = self._parts, []
-        whole = parts[0] if len(parts) == 1 else b"".join(parts)
-        return whole.decode(errors="replace") if self._text else whole
+            self._text = frame.opcode is Opcode.TEXT
+            if frame.fin:
+                return self._whole(bytes(frame.data))
+            self._begun = bytearray(frame.data)
+        elif frame.opcode is Opcode.CONT and self._begun is not None:
+            self._begun += frame.data  # not a list of parts: those may be many and empty
+            if frame.fin:
+                begun, self._begun = self._begun, None
+                return self._whole(bytes(begun))
+        return None
+
+    def _whole(self, data: bytes) -> bytes | str:
+        """The message of its bytes."""
+        return data.decode(errors="replace") if self._text else data

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from seer_bench.contracts import Array, Policy, Unit
 from seer_bench.conventions import FieldSpec, ImageSpec
-from seer_bench.engine.faults import ask
+from seer_bench.engine.faults import ask, describe
 from seer_bench.errors import ConventionError, PolicyError, SimulationError, UsageError
 from seer_bench.serving.codec import FrameError
 
-_MOST_SLOTS = 4096
-"""Of all clients together; what a policy remembers of each may be large."""
+_MOST_SLOTS, _MOST_OF_ONE = 4096, 1024
+"""Slots of all clients together, and of each; what a policy remembers of a slot may be large."""
 
 
 class ForgottenError(SimulationError):
@@ -95,7 +97,7 @@ class PolicyHost:
         for row in rows:
             if row.reset is None and (row.client, row.slot) not in self._slots:
                 raise ForgottenError(f"this server knows nothing of what went before in slot {row.slot}.")
-        slots = [self._slot(row) for row in rows]
+        slots = self._slots_of(rows)
         started = time.perf_counter()
         self._start(slots, rows)
         actions = ask(lambda: self._policy.act(slots, given))
@@ -108,7 +110,9 @@ class PolicyHost:
     def play_singles(self, singles: Sequence[Single]) -> list[Played | Exception]:
         """Answer observations of different slots in one call, or alone where they do not get on.
 
-        The call is always filled up to `spec.batch` rows, so that nobody's arithmetic depends on who else asks.
+        The call is always filled up to `spec.batch` rows, so that nobody's arithmetic depends on who else asks. Where
+        the policy fails over several, only those whose subtask begins are shown to it again: the others it may have
+        seen already.
 
         Args:
             singles: from 1 to `spec.batch`.
@@ -116,13 +120,13 @@ class PolicyHost:
         Returns:
             For each the answer with one row, or what is wrong with it.
         """
-        try:
-            played = self._play_together(singles)
-        except Exception as error:
-            if len(singles) == 1:
-                return [error]
-            return [answer for single in singles for answer in self.play_singles([single])]
-        return [Played(played.actions[row : row + 1], played.seconds) for row in range(len(singles))]
+        answers: dict[int, Played | Exception] = {
+            row: error for row, single in enumerate(singles) if (error := self._misfit(single)) is not None
+        }
+        rows = [row for row in range(len(singles)) if row not in answers]
+        if rows:
+            answers.update(zip(rows, self._play_fitting([singles[row] for row in rows]), strict=True))
+        return [answers[row] for row in range(len(singles))]
 
     def release(self, client: str) -> None:
         """Forget the slots of a client; others may take their numbers."""
@@ -142,27 +146,53 @@ class PolicyHost:
     def _fields(self) -> Mapping[str, FieldSpec]:
         return self._policy.spec.observations
 
+    def _misfit(self, single: Single) -> Exception | None:
+        """What is wrong with an observation, before the policy is shown it."""
+        seen = {
+            key: value[None] if isinstance(value, np.ndarray) else value for key, value in single.observation.items()
+        }
+        try:
+            for name, spec in self._fields.items():
+                _checked(name, spec, seen, 1)
+        except ConventionError as error:
+            return error
+        return None
+
+    def _play_fitting(self, singles: Sequence[Single]) -> list[Played | Exception]:
+        """As `play_singles`, for observations as declared."""
+        try:
+            played = self._play_together(singles)
+        except Exception as error:
+            if len(singles) == 1:
+                return [error]
+            lost = SimulationError(f"the policy failed over several observations, this among them: {describe(error)}")
+            return [self._play_fitting([single])[0] if single.row.reset else lost for single in singles]
+        return [Played(played.actions[row : row + 1], played.seconds) for row in range(len(singles))]
+
     def _play_together(self, singles: Sequence[Single]) -> Played:
         """One padded call; the rows of `singles` come first."""
         first = singles[0]
-        for name, spec in self._fields.items():
-            for single in singles:
-                _checked(name, spec, {key: np.asarray(value)[None] for key, value in single.observation.items()}, 1)
         missing = self.batch - len(singles)
         pads = [Row("", i, first.row.begin, first.row.reset or ("", 0)) for i in range(missing)]
         seen = [*(single.observation for single in singles), *[first.observation] * missing]
         stacked = {name: np.stack([np.asarray(observation[name]) for observation in seen]) for name in self._fields}
         return self.play([*(single.row for single in singles), *pads], stacked)
 
-    def _slot(self, row: Row) -> int:
-        """The policy's slot of a row; the lowest free number for a new one."""
-        key = (row.client, row.slot)
-        if key not in self._slots:
+    def _slots_of(self, rows: Sequence[Row]) -> list[int]:
+        """The policy's slot of each row; the lowest free numbers for new ones."""
+        keys = [(row.client, row.slot) for row in rows]
+        new = [key for key in keys if key not in self._slots]
+        if new:
+            of_one = max(Counter(client for client, _ in (*self._slots, *new)).values())
+            if len(self._slots) + len(new) > _MOST_SLOTS or of_one > _MOST_OF_ONE:
+                raise SimulationError(
+                    f"{len(self._slots)} slots are in use on this server, and {len(new)} more are asked for; it has "
+                    f"{_MOST_SLOTS}, and {_MOST_OF_ONE} for one client."
+                )
             taken = set(self._slots.values())
-            if len(taken) >= _MOST_SLOTS:
-                raise SimulationError(f"{_MOST_SLOTS} slots are in use on this server; it takes no more.")
-            self._slots[key] = next(number for number in range(len(taken) + 1) if number not in taken)
-        return self._slots[key]
+            free = (number for number in itertools.count() if number not in taken)
+            self._slots.update(zip(new, free, strict=False))
+        return [self._slots[key] for key in keys]
 
     def _start(self, slots: Sequence[int], rows: Sequence[Row]) -> None:
         """Tell the policy of units and subtasks that begin."""

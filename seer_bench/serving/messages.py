@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 
 from seer_bench.contracts import Array, Unit
+from seer_bench.errors import ConventionError
 from seer_bench.serving.codec import FrameError, pack
 from seer_bench.serving.host import Row
 from seer_bench.serving.metadata import KEY
 
-_PLAIN_KEYS = ("prompt", "episode_id", "reset", "step", "seed")
+_PLAIN_KEYS = ("prompt", "episode_id", "reset", "step", "seed", "unit_id", "subtask")
 """Keys of a single observation that are no fields."""
 
 
@@ -44,7 +45,7 @@ class _Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 class _Head(msgspec.Struct, forbid_unknown_fields=True):
     """The part of a call under the key "seer_bench"."""
 
-    client: str
+    client: Annotated[str, msgspec.Meta(max_length=100)]  # remembered for long
     call: int
     rows: list[_Row]
     leave: bool = False
@@ -87,24 +88,42 @@ class PlainEpisode:
 
     def __init__(self, client: str) -> None:
         self.client = client
-        self._before: tuple[object, str] | None = None
+        self._before: tuple[str | int, str] | None = None
 
     def read(self, message: Mapping[Any, Any]) -> tuple[Row, dict[str, Array]]:
-        """The row and the fields, without a leading axis, of an observation."""
-        prompt, episode, seed = (message.get(key) for key in ("prompt", "episode_id", "seed"))
-        text = prompt if isinstance(prompt, str) else ""
-        now = (repr(episode), text)
-        starts = now != self._before or bool(message.get("reset", False))
-        self._before = now
-        fields = {str(k): np.asarray(v) for k, v in message.items() if k not in _PLAIN_KEYS and _is_numeric(v)}
-        number = seed if isinstance(seed, int) else 0
-        return Row(self.client, 0, reset=(text, number) if starts else None), fields
+        """The row and the fields, without a leading axis, of an observation.
+
+        Raises:
+            ConventionError: the instruction, or another key that is no field, is of another type.
+        """
+        text = _read(message, "prompt", "", str, "text")
+        episode = _read(message, "episode_id", "", (str, int), "text or a whole number")
+        reset = _read(message, "reset", False, (bool, int), "true or false")
+        seed = _read(message, "seed", 0, int, "a whole number from 0 to 2^32 - 1")
+        if not 0 <= seed < 1 << 32:
+            raise ConventionError(f"'seed' is {seed}; it must be a whole number from 0 to 2^32 - 1.")
+        starts = (episode, text) != self._before or bool(reset)
+        self._before = (episode, text)
+        fields = {str(key): _array(value) for key, value in message.items() if key not in _PLAIN_KEYS}
+        return Row(self.client, 0, reset=(text, seed) if starts else None), fields
 
     def failed(self) -> None:
         """The policy gave no answer: what comes next begins anew."""
         self._before = None
 
 
-def _is_numeric(value: object) -> bool:
-    """Whether a value can be a field."""
-    return isinstance(value, (np.ndarray, np.generic, float, int))
+def _read(message: Mapping[Any, Any], key: str, default: Any, kinds: type | tuple[type, ...], words: str) -> Any:
+    """A value that is no field, which may come as a scalar of NumPy's; raises ConventionError."""
+    value = message.get(key)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if value is None:
+        return default
+    if not isinstance(value, kinds):
+        raise ConventionError(f"'{key}' is {type(value).__name__}; it must be {words}.")
+    return value
+
+
+def _array(value: object) -> Any:
+    """A number as an array; what is no number stays as it is, for whoever wants it to refuse it by its type."""
+    return np.asarray(value) if isinstance(value, (np.generic, float, int)) else value

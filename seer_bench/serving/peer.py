@@ -44,6 +44,8 @@ class Peer:
         self.socket = connection
         # A browser names an origin: no web page may talk to a server on the reader's own machine.
         self.protocol = ServerProtocol(origins=[None], max_size=max_bytes)
+        self.client: str | None = None
+        """Of ours, that speaks here."""
         self.plain = PlainEpisode(f"connection-{uuid.uuid4()}")
         self.request: Request | None = None
         """That has not been answered yet."""
@@ -101,7 +103,7 @@ class Peer:
                 self.request = event
             elif isinstance(event, Frame) and (message := self._fragments.take(event)) is not None:
                 self.messages.append(message)
-        self._flush(half=not events)
+        self._flush(half=not events or self._fragments.half)
 
     def send(self, message: bytes | str) -> None:
         """Send a message, unless the connection is closing."""
@@ -125,7 +127,7 @@ class Peer:
         self._flush()
 
     def _flush(self, *, half: bool = False) -> None:
-        """Send what is to be sent, as far as that can be done at once; `half` of a frame has come in."""
+        """Send what is to be sent, as far as that can be done at once; `half` of a message has come in."""
         self._unsent.extend(self.protocol.data_to_send())
         try:
             while self._unsent:

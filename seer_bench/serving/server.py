@@ -26,7 +26,7 @@ from typing import Any
 from websockets.http11 import Request, Response
 
 from seer_bench.engine.faults import describe
-from seer_bench.errors import PolicyError
+from seer_bench.errors import ConventionError, PolicyError
 from seer_bench.serving.codec import FrameError, pack, unpack
 from seer_bench.serving.host import ForgottenError, Played, PolicyHost, Single
 from seer_bench.serving.messages import Call, failure, read_call
@@ -34,8 +34,6 @@ from seer_bench.serving.metadata import KEY
 from seer_bench.serving.peer import Peer
 
 MEGABYTE = 1 << 20
-_KEPT_S = 3600.0
-"""Seconds that a client's slots outlive its last call."""
 _MOST_CLIENTS = 256
 """Connections, and clients that are remembered."""
 _MOST_SOCKETS = 512
@@ -55,7 +53,7 @@ class _Call:
     """The newest call of one of our clients."""
 
     call: Call
-    """Without observations once it was made."""
+    """Without rows and observations once it was made."""
     peers: list[Peer]
     """That wait for the answer: the client may have connected anew."""
     answer: bytes | None = None
@@ -191,39 +189,44 @@ class PolicyServer:
         """Take a connection."""
         try:
             connection, _ = listener.accept()
+            if len(self._peers) >= _MOST_SOCKETS:
+                connection.close()
+                return
+            peer = Peer(connection, self._max_bytes)
         except OSError:  # it has gone again
             return
-        if len(self._peers) >= _MOST_SOCKETS:
-            connection.close()
-            return
-        peer = Peer(connection, self._max_bytes)
         self._peers.add(peer)
         self._watch(peer)
 
     def _hear(self, peer: Peer, events: int) -> None:
-        """Take what a client sends; whatever that does, it must not hurt others."""
+        """Take what a client sends."""
+        if events & selectors.EVENT_WRITE:
+            peer.flush()
+        if events & selectors.EVENT_READ:
+            peer.read()
+        self._advance(peer)
+
+    def _advance(self, peer: Peer) -> None:
+        """Look at what a client asks next, unless it is being answered; whatever that does must not hurt others."""
         try:
-            if events & selectors.EVENT_WRITE:
-                peer.flush()
-            if events & selectors.EVENT_READ:
-                peer.read()
             if peer.request is not None:
                 self._admit(peer, peer.request)
-            self._advance(peer)
+            while peer.ready:
+                self._take(peer, peer.messages.popleft())
         except Exception:
             _log.exception("a connection failed")
             peer.leave(_INTERNAL, "the server failed")
-            self._watch(peer)
-
-    def _advance(self, peer: Peer) -> None:
-        """Look at the next message of a client, unless one is being answered."""
-        while peer.ready:
-            try:
-                self._read(peer, peer.messages.popleft())
-            except FrameError as error:  # nothing that follows can be trusted
-                peer.send(str(error))
-                peer.leave(_UNSUPPORTED, "unreadable frame")
         self._watch(peer)
+
+    def _take(self, peer: Peer, message: bytes | str) -> None:
+        """Make an order of a message, or say why not."""
+        try:
+            self._read(peer, message)
+        except ConventionError as error:
+            peer.send(str(error))
+        except FrameError as error:  # nothing that follows can be trusted
+            peer.send(str(error))
+            peer.leave(_UNSUPPORTED, "unreadable frame")
 
     def _watch(self, peer: Peer) -> None:
         """Watch for what a client may do next, or leave it."""
@@ -268,7 +271,7 @@ class PolicyServer:
         return peer.protocol.accept(request)
 
     def _read(self, peer: Peer, frame: bytes | str) -> None:
-        """Make an order of a message; raises FrameError."""
+        """Make an order of a message; raises FrameError or ConventionError."""
         if isinstance(frame, str):
             raise FrameError("observations must come as binary frames of MessagePack, not as text.")
         message = unpack(frame)
@@ -282,6 +285,9 @@ class PolicyServer:
 
     def _ask(self, peer: Peer, call: Call) -> None:
         """Order a call of ours, which is made once however often it is asked for."""
+        if peer.client not in (None, call.client):
+            raise FrameError("another client speaks here than before; each needs a connection of its own.")
+        peer.client = call.client
         known = self._clients.get(call.client)
         if known is None:
             self._make_room()
@@ -297,14 +303,16 @@ class PolicyServer:
             peer.send(known.answer)
 
     def _make_room(self) -> None:
-        """Forget clients that have not called for long; raises FrameError where there are too many others."""
-        now = time.monotonic()
-        for name, newest in list(self._clients.items()):
-            if now - newest.seen > _KEPT_S and newest.answer is not None:
-                del self._clients[name]
-                self._orders.append(_Farewell(name))
-        if len(self._clients) >= _MOST_CLIENTS:
+        """Where too many clients are remembered, forget the one of those that have gone that called longest ago."""
+        if len(self._clients) < _MOST_CLIENTS:
+            return
+        connected = {peer.client for peer in self._peers}
+        gone = [name for name, newest in self._clients.items() if name not in connected and newest.answer is not None]
+        if not gone:
             raise FrameError(f"this server remembers {_MOST_CLIENTS} clients already; try again later.")
+        name = min(gone, key=lambda name: self._clients[name].seen)
+        del self._clients[name]
+        self._orders.append(_Farewell(name))
 
     def _deliver(self, order: _Order, answer: bytes | Exception) -> None:
         """Send an answer to those who wait for it."""
@@ -350,7 +358,7 @@ class PolicyServer:
         for order in orders:
             if isinstance(order, _Call):
                 done.append((order, self._call(order.call)))
-                order.call = replace(order.call, observations={})
+                order.call = replace(order.call, rows=(), observations={})  # neither pictures nor texts are kept
             elif isinstance(order, _Farewell):
                 self._host.release(order.client)
         return done

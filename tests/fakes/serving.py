@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -94,6 +94,8 @@ class Wire:
         self.port = self._listener.getsockname()[1]
         self.cut_answers = 0
         """How many pieces that come from the server are swallowed, each with its connection."""
+        self.break_after: Callable[[], int] | None = None
+        """Gives the bytes, of both directions, after which a connection that is made breaks, in the middle of them."""
         self.connections = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listening = threading.Thread(target=self._listen, daemon=True)
@@ -129,12 +131,19 @@ class Wire:
                     continue
                 self.connections += 1
                 self._pairs.append((near, far))
-                threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()
-                threading.Thread(target=self._carry, args=(far, near, True), daemon=True).start()
+                left = [self.break_after()] if self.break_after else []
+                threading.Thread(target=self._carry, args=(near, far, False, left), daemon=True).start()
+                threading.Thread(target=self._carry, args=(far, near, True, left), daemon=True).start()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _carry(self, source: socket.socket, sink: socket.socket, answers: bool, left: list[int]) -> None:
         with suppress(OSError):
             while piece := source.recv(1 << 16):
+                if left and len(piece) >= left[0]:
+                    sink.sendall(piece[: left[0]])
+                    source.shutdown(socket.SHUT_RDWR)
+                    break
+                if left:
+                    left[0] -= len(piece)
                 if answers and self.cut_answers:
                     self.cut_answers -= 1
                     self.cut()

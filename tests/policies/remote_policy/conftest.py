@@ -13,7 +13,7 @@ def connect(monkeypatch):
     made = []
 
     def open_one(port, **options):
-        texts = {key: str(value) for key, value in {"wait": 5, "timeout": 5, **options}.items()}
+        texts = {key: str(value) for key, value in {"wait": 20, "timeout": 20, **options}.items()}
         interface = Interface("tally", FIELDS, ACTION)
         made.append(
             make_policy(PolicyContext(interface, protocol(), options={"url": f"ws://127.0.0.1:{port}", **texts}))

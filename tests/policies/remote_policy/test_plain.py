@@ -6,20 +6,30 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.server import ServerProtocol
 from websockets.sync.server import serve
 
 from calvin_benchmark.benchmark import CalvinBenchmark
 from libero_benchmark.benchmark import LiberoBenchmark
 from remote_policy import make_policy
-from seer_bench import ConventionError, ImageSpec, PolicyContext, PolicyError, SimulationError, UnknownNameError
+from seer_bench import (
+    ConventionError,
+    ImageSpec,
+    PolicyContext,
+    PolicyError,
+    SimulationError,
+    UnknownNameError,
+    UsageError,
+)
 from seer_bench.serving.codec import pack, unpack
-from seer_bench.serving.metadata import KEY
+from seer_bench.serving.metadata import KEY, read_metadata
 from tests.fakes.serving import observation, unit
 
 EPISODES = {KEY: {"version": 1, "sessions": False, "episodes": True}}
@@ -131,6 +141,11 @@ def test_the_server_of_the_docs_plays_calvin():
             server.kill()
 
 
+def test_a_server_that_says_little_has_declared_nothing():
+    said = read_metadata({KEY: {"version": 1}})
+    assert (said.policy, said.chunk, said.episodes, said.settings) == (None, None, False, {})
+
+
 def test_a_server_with_episodes_is_told_of_them(connect):
     seen = []
     with plain_server(lambda tree: seen.append(tree) or pack({"actions": np.zeros((1, 2))}), EPISODES) as port:
@@ -149,3 +164,103 @@ def test_a_server_with_episodes_is_told_of_them(connect):
         for step in (0, 1)
     ]
     assert [len({tree[key] for tree in seen}) for key in ("unit_id", "episode_id")] == [2, 4]
+
+
+@contextmanager
+def bare_server(converse):
+    """A server that speaks WebSocket by hand, one connection after another; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen():
+            with suppress(OSError):
+                while True:
+                    near, _ = listener.accept()
+                    with near, suppress(OSError):
+                        converse(near)
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def shake_hands(near, *headers):
+    asked = b""
+    while b"\r\n\r\n" not in asked:
+        asked += near.recv(1 << 12)
+    server = ServerProtocol()
+    server.receive_data(asked)
+    response = server.accept(server.events_received()[0])
+    for name, value in headers:
+        response.headers[name] = value
+    near.sendall(response.serialize() + frame(pack({})))
+
+
+def frame(data, first=0x82):
+    return bytes([first, 126]) + len(data).to_bytes(2, "big") + data
+
+
+def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one(connect):
+    asked = []
+
+    def twice(near):
+        shake_hands(near)
+        while near.recv(1 << 12)[:1] == b"\x82":
+            asked.append(1)
+            near.sendall(frame(pack({"actions": np.full(2, len(asked))})) * 2)
+
+    with bare_server(twice) as port:
+        remote = connect(port, timeout=5)
+        remote.reset([0], ["reach 1"], [0])
+        for number in range(1, 4):
+            assert remote.act([0], observation(1.0)).tolist() == [[[number] * 2]]
+            time.sleep(0.05)
+        remote.close()
+
+
+def test_pings_without_end_are_no_answer(connect):
+    def flood(near):
+        shake_hands(near)
+        near.recv(1 << 12)
+        threading.Thread(target=drain, args=(near,), daemon=True).start()
+        while True:
+            near.sendall(b"\x89\0" * 1000)
+
+    def drain(near):
+        with suppress(OSError):
+            while near.recv(1 << 16):
+                pass
+
+    with bare_server(flood) as port:
+        remote = connect(port, timeout=0.3, wait=0.3)
+        remote.reset([0], ["reach 1"], [0])
+        with pytest.raises(SimulationError, match=r"in time.*timeout="):
+            remote.act([0], observation(1.0))
+
+
+def test_compression_that_nobody_offered_is_refused(connect):
+    with (
+        bare_server(lambda near: shake_hands(near, ("Sec-WebSocket-Extensions", "permessage-deflate"))) as port,
+        pytest.raises(UsageError, match="does not speak WebSocket"),
+    ):
+        connect(port)
+
+
+def test_a_proxy_whose_server_is_starting_is_waited_for(connect):
+    connections = []
+
+    def starting(near):
+        connections.append(1)
+        if len(connections) < 3:
+            near.recv(1 << 12)
+            near.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            return
+        shake_hands(near)
+        near.recv(1 << 12)
+        near.sendall(frame(pack({"actions": np.ones(2)})))
+
+    with bare_server(starting) as port:
+        remote = connect(port, timeout=5)
+        remote.reset([0], ["reach 1"], [0])
+        assert remote.act([0], observation(1.0)).tolist() == [[[1, 1]]]

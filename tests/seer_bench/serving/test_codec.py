@@ -74,6 +74,8 @@ def array(**changes):
         array(shape=[2]),
         array(shape=[-1]),
         array(shape=[1 << 62, 4]),
+        array(shape=[0, 1 << 62], data=b""),
+        array(shape=[0, 1 << 63], data=b""),
         array(shape=[True]),
         array(shape="1"),
         array(data="x"),
@@ -91,3 +93,17 @@ def test_damaged_frames_are_refused(frame):
 def test_noise_is_read_or_refused(frame):
     with suppress(FrameError):
         unpack(frame)
+
+
+@pytest.mark.parametrize("bomb", [b"\x80", b"\xc0", b"\xa0", b"\xc4\x00", b"\xc7\x00\x05", b"\xcb" + b"\0" * 8])
+def test_large_frames_of_small_things_are_refused_before_they_are_decoded(bomb):
+    count = 300_000
+    with pytest.raises(FrameError, match="too many values"):
+        unpack(b"\xdd" + count.to_bytes(4, "big") + bomb * count)
+
+
+def test_large_frames_of_arrays_and_texts_are_read():
+    tree = {"picture": np.zeros((600, 600, 3), np.uint8), "prompt": "\u65e5" * 500_000, "numbers": list(range(5000))}
+    again = unpack(pack(tree))
+    assert (again["prompt"], again["numbers"]) == (tree["prompt"], tree["numbers"])
+    assert np.array_equal(again["picture"], tree["picture"])

@@ -99,13 +99,15 @@ def test_half_a_frame_holds_nobody_up_and_not_for_ever(monkeypatch):
         serving(Historian()) as port,
         clients(port, 1) as (good,),
         raw(port) as half,
+        raw(port) as piecemeal,
         raw(port, handshake=False) as mute,
         raw(port, handshake=False) as slow,
     ):
         half.sendall(b"\x82\xfe\x40\x00\0\0\0\0begin")
+        piecemeal.sendall(masked(b"begin", 0x02) + masked(b"", 0x00) * 100)
         slow.sendall(HANDSHAKE[:30])
         assert ask(good, 1) == [1, 1]
-        assert all(is_hung_up(bare) for bare in (half, mute, slow))
+        assert all(is_hung_up(bare) for bare in (half, piecemeal, mute, slow))
         assert ask(good, 1) == [2, 2]  # an idle connection may stay
 
 

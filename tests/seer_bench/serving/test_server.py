@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from seer_bench import UsageError
+from seer_bench.serving import server
 from seer_bench.serving.codec import pack, unpack
 from seer_bench.serving.host import PolicyHost
 from seer_bench.serving.metadata import KEY
@@ -92,6 +93,52 @@ def test_one_bad_observation_fails_alone():
         assert ask(bad, 3) == [3, 1]
 
 
+def test_nobody_is_shown_twice_what_another_made_the_policy_fail_over():
+    policy = Historian(batch=2)
+    with serving(policy) as port, clients(port, 3) as (first, good, bad):
+        assert [ask(good, 2), ask(bad, 2)] == [[2, 1], [2, 1]]
+        hold_up(policy, first, (good, one(2)), (bad, one(-500)))
+        assert "this among them" in good.recv(5)
+        assert "below -100" in bad.recv(5)
+        assert [ask(good, 3), ask(bad, 3)] == [[3, 1], [3, 1]]
+
+
+def test_who_sends_what_does_not_fit_fails_alone():
+    policy = Historian(batch=2)
+    with serving(policy) as port, clients(port, 3) as (first, good, bad):
+        assert ask(good, 2) == [2, 1]
+        hold_up(policy, first, (good, one(2)), (bad, pack({"total": [1.0]})))
+        assert unpack(good.recv(5))["actions"][0].tolist() == [4, 2]
+        assert "'total': it is list" in bad.recv(5)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"prompt": b"reach"}, "'prompt' is bytes; it must be text"),
+        ({"prompt": ["reach"]}, "'prompt' is list"),
+        ({"reset": np.zeros(2, bool)}, "'reset' is ndarray"),
+        ({"seed": 1.5}, "'seed' is float"),
+        ({"seed": -1}, "from 0 to 2^32 - 1"),
+        ({"episode_id": {"a": 1}}, "'episode_id' is dict"),
+    ],
+)
+def test_keys_of_another_type_are_named_and_the_connection_stays(more, said):
+    with serving(Historian()) as port, clients(port, 1) as (client,):
+        for _ in range(2):  # the second is looked at when the first has been answered
+            client.send(one(1))
+            client.send(one(1, **more))
+            client.recv(5)
+            assert said in client.recv(5)
+        assert ask(client, 1) == [3, 3]
+
+
+def test_seeds_and_resets_may_be_scalars_of_numpy():
+    with serving(Historian()) as port, clients(port, 1) as (client,):
+        assert ask(client, 1, seed=np.int64(5)) == [1, 6]
+        assert ask(client, 1, reset=np.array(True), seed=np.array(7), prompt="reach") == [1, 8]
+
+
 TOKEN = "open sesame"  # noqa: S105 - of the tests
 GARBAGE = [
     "text",
@@ -147,6 +194,46 @@ def test_rows_of_calls_are_checked():
             socket.send(pack({KEY: {"client": "a", "call": number, "rows": rows}}))
             head = unpack(socket.recv(5))[KEY]
             assert (head["call"], head["error"] in ("server", "forgotten")) == (number, True)
+
+
+def call(client, number, *slots):
+    rows = [[slot, None, ["a", 0]] for slot in slots]
+    fields = {"total": np.ones((len(slots), 1)), "picture": np.zeros((len(slots), 4, 6, 3), np.uint8)}
+    return pack({KEY: {"client": client, "call": number, "rows": rows}, **fields})
+
+
+def test_no_client_takes_all_slots():
+    with serving(Historian()) as port, clients(port, 2) as (greedy, modest):
+        greedy.send(call("a", 1, *range(1500)))
+        assert "1024 for one client" in unpack(greedy.recv(10))[KEY]["message"]
+        modest.send(call("b", 1, 0))
+        assert unpack(modest.recv(5))["actions"].shape == (1, 1, 2)
+
+
+def test_clients_that_have_gone_make_room_for_others(monkeypatch):
+    monkeypatch.setattr(server, "_MOST_CLIENTS", 4)
+    policy = Historian()
+    with serving(policy) as port, clients(port, 1) as (stays,):
+        stays.send(call("stays", 1, 0))
+        stays.recv(5)
+        for number in range(6):
+            with clients(port, 1) as (goes,):
+                goes.send(call(f"goes {number}", 1, 0))
+                assert isinstance(goes.recv(5), bytes)
+        fields = {"total": np.ones((1, 1)), "picture": np.zeros((1, 4, 6, 3), np.uint8)}
+        stays.send(pack({KEY: {"client": "stays", "call": 2, "rows": [[0, None, None]]}, **fields}))
+        assert unpack(stays.recv(5))["actions"][0, 0].tolist() == [2, 2]
+    assert len(set(policy.calls)) <= 5
+
+
+def test_a_connection_is_one_clients_whose_name_is_short():
+    with serving(Historian()) as port, clients(port, 2) as (two, long):
+        two.send(call("a", 1, 0))
+        assert isinstance(two.recv(5), bytes)
+        two.send(call("b", 1, 0))
+        assert "another client" in two.recv(5)
+        long.send(call("a" * 101, 1, 0))
+        assert "length <= 100" in long.recv(5)
 
 
 def test_health_and_the_door():

@@ -82,7 +82,10 @@ def test_a_missing_address_is_asked_for(monkeypatch):
         address(args())
 
 
-@pytest.mark.parametrize("text", ["host:1", "http://host:1", "ws://", "ws://host:x", "ws://host:0", "ws://host:70000", "ws://me:secret@host:1"])
+@pytest.mark.parametrize(
+    "text",
+    ["host:1", "http://host:1", "ws://", "ws://host:x", "ws://host:0", "ws://host:70000", "ws://me:secret@host:1"],
+)
 def test_what_is_no_address_is_refused(text, monkeypatch):
     with pytest.raises(UsageError, match=f"--policy-arg url={text}: give ws://HOST:PORT or wss://HOST:PORT"):
         address(args(url=text))

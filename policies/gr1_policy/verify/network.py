@@ -130,6 +130,10 @@ def read_text(recording: Recording, fields: Fields, comparison: Comparison, mode
         else:
             comparison.within("text_feature", given.numpy(), features.expand(len(given), -1).numpy(), FULL)
     if features is None:
+        if "text_feature" not in fields:
+            raise RecordError(
+                f"{fields.where}: tells no sentence: a key 'sentence' or 'text_feature', or an array 'tokens'"
+            )
         features = unit_length(torch.from_numpy(read_text_feature(fields))[None])
     if len(features) not in (1, rows):
         raise RecordError(f"{fields.where}: tells {len(features)} sentences, needed are 1 or {rows}")

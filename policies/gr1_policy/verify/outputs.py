@@ -117,9 +117,9 @@ class _Replay:
         self._within(f"gripper_logit_{count}", output.gripper)
         for camera, frames in enumerate((given.static, given.hand)):
             if output.images is not None:
-                self._within(images[camera], output.images[:, :, camera, ::14, ::8])
+                self._within(images[camera], self._strided(images[camera], output.images[:, :, camera]))
             if targets[camera] in self._arrays:
-                self._within(targets[camera], self._target(frames)[..., ::14, ::8])
+                self._within(targets[camera], self._strided(targets[camera], self._target(frames)))
 
     def compare_fast(self, count: int) -> None:
         """Feed the window frame by frame to what runs in evaluations; attention is causal: each step is comparable."""
@@ -134,8 +134,9 @@ class _Replay:
             if shown and k + 1 == min(max(shown), steps):
                 foreseen = torch.stack([fast.foresee(slot) for slot in slots])[:, None]
                 for camera, name in enumerate(_CAMERAS):
-                    newest = foreseen[:, :, camera, ::14, ::8]
-                    self._within(f"{name}_strided_{max(shown)}", newest, slice(k, k + 1), ", fast inference")
+                    array = f"{name}_strided_{max(shown)}"
+                    newest = self._strided(array, foreseen[:, :, camera])
+                    self._within(array, newest, slice(k, k + 1), ", fast inference")
         for name, outputs in zip(("arm", "gripper_logit"), zip(*made, strict=True), strict=True):
             self._within(f"{name}_{count}", torch.stack(outputs, dim=1), slice(steps), ", fast inference")
 
@@ -160,6 +161,12 @@ class _Replay:
         """Features (1, Q + 1, width) of a blank frame."""
         return self._model.encode_image(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
 
+    def _strided(self, name: str, patches: Tensor) -> Tensor:
+        """Of patches (B, S, 196, 768), every n-th patch and every m-th pixel, as the array of that name holds them."""
+        shape = self._arrays[name].shape if name in self._arrays else ()
+        rows, pixels = map(_stride, shape[2:], patches.shape[2:]) if len(shape) == 4 else (14, 8)
+        return patches[..., ::rows, ::pixels]
+
     def _within(self, name: str, output: Tensor, steps: slice = slice(None), suffix: str = "") -> None:
         """Compare an output with some steps of the array of that name, if there is one.
 
@@ -179,3 +186,8 @@ class _Replay:
         if not shape or not 1 <= shape[0] <= _MOST:
             raise RecordError(f"{self._arrays.name}: '{name}' must hold 1 to {_MOST} windows, its shape is {shape}")
         return shape[0]
+
+
+def _stride(kept: int, of: int) -> int:
+    """The smallest stride that keeps so many of a row, or the one closest to it."""
+    return next((stride for stride in range(1, of) if -(-of // stride) <= kept), of)

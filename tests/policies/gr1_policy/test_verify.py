@@ -179,7 +179,7 @@ def test_faults_of_the_wrapper_are_found(
         (lambda t, a: t.pop("small"), "'img_feat_dim' is 32; only 768 can be replayed"),
         (lambda t, a: t.update(B=3), "tells 2 sentences, needed are 1 or 3"),
         (lambda t, a: t.update(weight_seed="x"), "'weight_seed' must be a whole number"),
-        (lambda t, a: a.pop("text_feature"), "has no key 'text_feature'"),
+        (lambda t, a: a.pop("text_feature"), "tells no sentence: a key 'sentence'"),
         (lambda t, a: a.update(text_feature=np.full((2, 512), np.nan, np.float32)), "holds values that are not finite"),
         (lambda t, a: a.update(tokens=np.full((2, 77), 60_000)), "'tokens' must be from 0 to 49407, has 60000"),
         (lambda t, a: a.update(tokens=np.zeros((2, 76), np.int64)), r"'tokens' must be integers (n, 77)"),
@@ -200,6 +200,19 @@ def test_what_is_not_compared_is_named(reduced: Folder) -> None:
     assert verdict.status == "agrees"
     assert "reduced.json: not compared: half" in verdict.detail
     assert "not compared: arm_3_half" in verdict.detail
+
+
+def test_images_of_other_strides_are_compared_too(reduced: Folder) -> None:
+    def thin(tree: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        for name in [name for name in arrays if name.startswith(("obs", "hand"))]:
+            arrays[name] = arrays[name][:, :, ::2, ::3]
+
+    verdict = reduced.alter(thin)
+    assert (verdict.status, verdict.compared) == (
+        "agrees",
+        f"{(2 * 2 * 2 + 2 + 2 * 2) * 7 * 32 + 3 * 2 * 3 * 7:,} numbers",
+    )
+    assert reduced.alter(lambda tree, arrays: arrays["hand_strided_2"].__iadd__(0.001)).status == "different"
 
 
 def test_actions_may_be_recorded_alone_and_images_too(reduced: Folder) -> None:

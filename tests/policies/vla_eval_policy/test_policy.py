@@ -85,7 +85,8 @@ def test_what_a_server_asks_for():
         policy.act([0], rows(0))
         policy.close()
     assert policy.spec.settings["not_done"] == "ep_len=720, quat_no_antipodal=True, success_mode=any"
-    assert received[-1].payload["states"].shape == (8,)
+    (observation,) = [message for message in received if message.kind == "observation"]
+    assert observation.payload["states"].shape == (8,)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 
 import pytest
@@ -40,7 +41,10 @@ def check(monkeypatch, capfd):
         out, err = capfd.readouterr()
         return code, re.sub(r" +", " ", out), err
 
-    return invoke
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield invoke
+    for number, handler in before.items():  # a command ends with its process and leaves signals ignored
+        signal.signal(number, handler)
 
 
 def test_every_rule_that_holds_is_printed(check):

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from seer_bench.cli.console import key_values, stdout
+from seer_bench.cli.console import stdout
+from seer_bench.cli.context import policy_context
 from seer_bench.cli.options import Benchmark, Checkpoint, Device, PolicyArg, Protocol, Threads
 
 _NOTES = ("memory", "privileged")
@@ -32,18 +33,11 @@ def check(
     from rich.text import Text
 
     from seer_bench.checks import check_policy
-    from seer_bench.contracts import PolicyContext
-    from seer_bench.engine.checkpoints import local_checkpoint
     from seer_bench.errors import CheckFailedError, ConventionError
-    from seer_bench.registry import find_protocol, load_benchmark
 
-    options = key_values(policy_arg or [], "--policy-arg")
-    played = load_benchmark(benchmark)
-    found = find_protocol(played, protocol)
-    file = ckpt and local_checkpoint(policy, ckpt)
-    context = PolicyContext(played.interface(found), found, file, device, threads, options)
+    context = policy_context(policy, benchmark, protocol, ckpt, device=device, threads=threads, policy_arg=policy_arg)
     console = stdout()
-    console.print(f"{policy} on {found.name}", style="bold", markup=False)
+    console.print(f"{policy} on {context.protocol.name}", style="bold", markup=False)
 
     def told(rule: str, what: str) -> None:
         level = ("note     ", "yellow") if rule in _NOTES else ("ok       ", "green")
@@ -54,6 +48,8 @@ def check(
     except (CheckFailedError, ConventionError) as error:
         console.print(Text.assemble("  ", ("problem  ", "bold red"), str(error)), soft_wrap=True)
         if isinstance(error, ConventionError):
-            hint = f"what the benchmark gives, as a policy declares it: seer-bench protocol show {found.name}"
+            hint = (
+                f"what the benchmark gives, as a policy declares it: seer-bench protocol show {context.protocol.name}"
+            )
             console.print(f"           {hint}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seer_bench.cli.console import key_values, stdout
+from seer_bench.cli.console import stdout
+from seer_bench.cli.context import policy_context
 from seer_bench.cli.options import Checkpoint, Device, PolicyArg, Protocol, Threads
 from seer_bench.errors import MissingExtraError, UsageError
 
@@ -59,16 +60,10 @@ def serve(
         if error.name != "websockets":
             raise
         raise MissingExtraError("the command 'serve'", "websockets", "remote") from error
-    from seer_bench.contracts import PolicyContext
-    from seer_bench.engine.checkpoints import local_checkpoint
-    from seer_bench.registry import find_protocol, load_benchmark
     from seer_bench.serving.host import PolicyHost
     from seer_bench.serving.metadata import metadata_of
 
-    options = key_values(policy_arg or [], "--policy-arg")
-    played = load_benchmark(benchmark)
-    found = find_protocol(played, protocol)
-    file = ckpt and local_checkpoint(policy, ckpt)
+    context = policy_context(policy, benchmark, protocol, ckpt, device=device, threads=threads, policy_arg=policy_arg)
     try:
         listener = listen(host, port)  # before the policy is loaded, which may take long
     except OSError as error:
@@ -76,7 +71,7 @@ def serve(
     console = stdout()
     with listener:
         with console.status("loading the policy"):
-            built, served = _load(policy, PolicyContext(played.interface(found), found, file, device, threads, options))
+            built, served = _load(policy, context)
         try:
             server = PolicyServer(
                 PolicyHost(built, threads=threads), metadata_of(served), token=token, max_bytes=max_megabytes * MEGABYTE

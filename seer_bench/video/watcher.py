@@ -73,7 +73,7 @@ def load_narrator(manifest: Manifest, interface: Interface) -> Narrator | None:
     if not manifest.policy.privileged or manifest.checkpoint is not None:
         return None
     policy_id = manifest.policy
-    context = PolicyContext(interface, manifest.protocol, None, "cpu", policy_id.threads, policy_id.options)
+    context = PolicyContext(interface, manifest.protocol, None, "cpu", policy_id.threads, policy_id.arguments)
     try:
         policy = load_policy(policy_id.name, context)
     except SeerBenchError:  # it is not installed here; the clip is whole without its words
